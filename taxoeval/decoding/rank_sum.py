@@ -1,0 +1,60 @@
+"""Candidates vote for their taxon at each rank with their probability."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from taxoeval.decoding.base import Answers, best, groups_at, sorted_inputs
+from taxoeval.taxonomy import Taxonomy
+
+
+def rank_sum(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, *, k: int = 1) -> Answers:
+    """Sum the probability of the candidates under each taxon and answer each rank with the largest sum.
+
+    Parameters
+    ----------
+    probability
+        ``(n, c)``, at least 0: the probability of each candidate for each sample. Columns need not sum to 1.
+    candidates
+        ``(c,)`` different taxa, at any rank.
+    taxonomy
+        Their taxonomy.
+    k
+        How many answers per rank.
+
+    Returns
+    -------
+    answers
+        `Answers`; probabilities are the sums. Candidates whose taxon at a rank is unknown vote for nothing there, so
+        the sums at a rank can stay below 1. Taxa of probability 0 are no answers. Ties go to the lowest id.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree, a candidate occurs twice or is not in the taxonomy, or a probability is negative or NaN.
+
+    Notes
+    -----
+    This is what the tree-of-life predictor of the BioCLIP family does. The ranks are answered one by one and need not
+    form a path; sums favour taxa with many candidates, the more the flatter the probabilities are.
+
+    Examples
+    --------
+    >>> from taxoeval import Taxonomy
+    >>> taxonomy = Taxonomy.from_lineages(
+    ...     [("Corvus", "Corvus corax"), ("Corvus", "Corvus corone"), ("Pica", "Pica pica")],
+    ...     ranks=("genus", "species"))
+    >>> raven, crow, magpie = taxonomy.ids(["Corvus corax", "Corvus corone", "Pica pica"])
+    >>> answers = rank_sum([[0.3, 0.3, 0.4]], [raven, crow, magpie], taxonomy)
+    >>> [str(taxonomy.names[taxon]) for taxon in answers.taxon[0, :, 0]], answers.probability[0, :, 0].round(1)
+    (['Corvus', 'Pica pica'], array([0.6, 0.4]))
+    """
+    scores, taxa = sorted_inputs(probability, candidates, taxonomy)
+    taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
+    confidence = np.full(taxon.shape, np.nan)
+    for r in range(taxonomy.n_ranks):
+        groups = groups_at(taxa, r, taxonomy)
+        mass = np.where(groups.taxon >= 0, np.add.reduceat(scores, groups.starts, axis=1), 0.0)
+        column = best(mass, k)
+        taxon[:, r] = np.where(column >= 0, groups.taxon[column], -1)
+        confidence[:, r] = np.where(column >= 0, np.take_along_axis(mass, column, axis=1), np.nan)
+    return Answers(taxon, confidence)
