@@ -1,0 +1,214 @@
+"""Image-text encoders that open_clip loads: CLIP, BioCLIP, BioCLIP 2, SigLIP and their kin.
+
+One maker for every source of weights: a name with a tag (``ViT-B-32`` + ``openai``), a hub repository
+(``hf-hub:imageomics/bioclip-2``), a folder (``local-dir:FOLDER``), or the small encoder that comes with the package
+(``bundled:mini_clip``). The four differ only in where the files lie.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from taxoeval.encoders.base import (
+    Fingerprint,
+    ImageTransform,
+    canonical_json,
+    display_name,
+    library_versions,
+    short_name,
+    stable_repr,
+    text_sha256,
+    weights_sha256,
+)
+from taxoeval.encoders.hub import one_line
+from taxoeval.encoders.open_clip_source import (
+    location_free,
+    require_transformers,
+    resolve,
+    tokenizer_access,
+    weights_access,
+)
+from taxoeval.errors import TaxoevalError
+
+PRECISIONS = ("fp32", "fp16", "bf16")
+
+
+@dataclass(frozen=True, eq=False)
+class OpenClipEncoder:
+    """A loaded open_clip model behind the :class:`~taxoeval.encoders.base.TextEncoder` protocol.
+
+    Attributes
+    ----------
+    name, dimension, fingerprint, transform, module
+        See :class:`~taxoeval.encoders.base.Encoder`.
+    tokenizer
+        Texts to token ids, padded to the length the text tower was trained with.
+    logit_scale, logit_bias
+        See :class:`~taxoeval.encoders.base.TextEncoder`.
+    input_dtype
+        Number format that the image tower takes.
+    """
+
+    name: str
+    dimension: int
+    fingerprint: Fingerprint = field(repr=False)
+    transform: ImageTransform = field(repr=False)
+    module: torch.nn.Module = field(repr=False)
+    tokenizer: Callable[..., torch.Tensor] = field(repr=False)
+    logit_scale: float
+    logit_bias: float
+    input_dtype: torch.dtype | None = None
+    has_text: bool = True
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
+    @torch.inference_mode()
+    def embed_images(self, batch: torch.Tensor) -> torch.Tensor:
+        """Image vectors, on the module's device.
+
+        Parameters
+        ----------
+        batch
+            ``(b, 3, height, width)`` transformed pictures.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(b, dimension)`` float32, not normalised.
+        """
+        output = self.module.encode_image(batch.to(device=self._device, dtype=self.input_dtype))  # type: ignore[operator]
+        # The forks of BioCLIP 2 and BioCAP return (features, features for continual training).
+        features = output[0] if isinstance(output, (tuple, list)) else output
+        return features.float()  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Text vectors, on the module's device. Texts that the model must cut are warned about.
+
+        Parameters
+        ----------
+        texts
+            ``m`` texts, used as they are.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(m, dimension)`` float32, not normalised.
+        """
+        if not texts:
+            return torch.empty(0, self.dimension, device=self._device)
+        tokens = self.tokenizer(list(texts))
+        self._warn_of_cut_texts(texts, tokens)
+        return self.module.encode_text(tokens.to(self._device)).float()  # type: ignore[operator, no-any-return]
+
+    def _warn_of_cut_texts(self, texts: Sequence[str], tokens: torch.Tensor) -> None:
+        if getattr(self.tokenizer, "tokenizer_mode", ""):
+            return  # a class token at the very end moves with the length
+        # One token more: what fits is only padded further, on the one side or the other; what was cut gains a word.
+        longer = self.tokenizer(["", *texts], context_length=tokens.shape[1] + 1)
+        blank, longer = longer[0], longer[1:]
+        fits_left = (longer[:, :-1] == tokens).all(1) & (longer[:, -1] == blank[-1])
+        fits_right = (longer[:, 1:] == tokens).all(1) & (longer[:, 0] == blank[0])
+        fits = fits_left | fits_right
+        cut = [text for text, whole in zip(texts, fits.tolist(), strict=True) if not whole]
+        if cut:
+            warnings.warn(
+                f"{self.name} reads {tokens.shape[1]} tokens: {len(cut)} of {len(texts)} texts are longer and lose "
+                f"their end, the first being {cut[0]!r}",
+                stacklevel=3,
+            )
+
+
+def load(
+    model: str, pretrained: str | None = None, precision: str = "fp32", greyscale: bool = False, name: str | None = None
+) -> OpenClipEncoder:
+    """Load an image-text model with its own preprocessing and tokenizer.
+
+    Parameters
+    ----------
+    model
+        A name that open_clip knows (``ViT-B-32``), ``hf-hub:owner/name``, ``local-dir:FOLDER`` or
+        ``bundled:mini_clip``. A folder or repository holds ``open_clip_config.json`` and the weights.
+    pretrained
+        With a name only: the tag of the weights, or the path of a checkpoint. A bare checkpoint says nothing of its
+        preprocessing: that of the model's published weights is taken where they all agree, else CLIP's.
+    precision
+        ``"fp32"``, ``"fp16"`` or ``"bf16"`` arithmetic; vectors are float32 in any case.
+    greyscale
+        Remove colour before preprocessing.
+    name
+        Name in tables; from the id if not given.
+
+    Returns
+    -------
+    OpenClipEncoder
+        In evaluation mode, on the CPU.
+
+    Raises
+    ------
+    TaxoevalError
+        If the name or tag is unknown, a file is missing and cannot be fetched, or the files do not fit together.
+
+    Notes
+    -----
+    Weights published with OpenAI's activation (QuickGELU) get it even under the plain model name, where open_clip
+    itself only warns. Pickled code is never run: checkpoints are safetensors or are read as bare tensors.
+
+    Examples
+    --------
+    >>> encoder = load("bundled:mini_clip")
+    >>> encoder.name, encoder.embed_texts(["Corvus corax"]).shape == (1, encoder.dimension)
+    ('mini_clip', True)
+    """
+    if precision not in PRECISIONS:
+        raise TaxoevalError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
+    source, forced = resolve(model, pretrained)
+    with weights_access(source, pretrained), one_line(model):
+        config = open_clip.get_model_config(source)
+        if config is None:
+            raise TaxoevalError(f"{model}: no model configuration found")
+        require_transformers(model, config)
+        module = open_clip.create_model(source, pretrained, precision=precision, require_pretrained=True, **forced)
+    with tokenizer_access(source, config), one_line(model):
+        tokenizer = open_clip.get_tokenizer(source)
+    module.eval().requires_grad_(False)
+    preprocess = image_transform_v2(PreprocessCfg(**module.visual.preprocess_cfg), is_train=False)
+    fingerprint: Fingerprint = {
+        "family": "open_clip",
+        "id": location_free(model) + (f"/{Path(pretrained).name}" if pretrained else ""),
+        "weights_sha256": weights_sha256(module.state_dict()),
+        "config_sha256": text_sha256(canonical_json(config)),
+        "module_sha256": text_sha256(stable_repr(module)),
+        "tokenizer": type(tokenizer).__name__,
+        "context_length": int(tokenizer.context_length),
+        "transform": stable_repr(preprocess),
+        "pooling": "model",
+        "normalised": False,
+        "dtype": precision,
+        "greyscale": greyscale,
+        **library_versions("torch", "torchvision", "open_clip_torch", "timm", "Pillow"),
+    }
+    return OpenClipEncoder(
+        name=name
+        or display_name(
+            model,
+            short_name(Path(pretrained).stem) if pretrained else "",
+            precision if precision != "fp32" else "",
+            "grey" if greyscale else "",
+        ),
+        dimension=int(config["embed_dim"]),
+        fingerprint=fingerprint,
+        transform=ImageTransform(preprocess, greyscale),
+        module=module,
+        tokenizer=tokenizer,
+        logit_scale=module.logit_scale.detach().float().exp().item(),
+        logit_bias=0.0 if module.logit_bias is None else module.logit_bias.detach().float().item(),
+        input_dtype=open_clip.get_input_dtype(precision),
+    )

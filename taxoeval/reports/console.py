@@ -1,0 +1,212 @@
+"""The tables a run prints: one per encoder, task, part of the data and decoder, with a row per rank."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taxoeval.records import Score
+from taxoeval.reports.numbers import NOTHING, count, percent, ranks
+from taxoeval.reports.run import Cell, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+WIDTH = 100
+"""Columns used where the output is no terminal, such as a file or the log of a continuous integration job."""
+
+LEGEND = (
+    "accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies",
+    "in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored",
+    "most common: always answering the commonest taxon; chance: a blind guess among the candidates",
+    "ranks to climb: from the true taxon up to the first that it shares with the answer",
+)
+
+_Parts = Mapping[tuple[str, int, str], Score]  # by metric, k and rank
+
+
+def print_run(run: Run, folder: Path | None = None, console: "Console | None" = None) -> None:
+    """Print the tables of a run, for people.
+
+    Parameters
+    ----------
+    run
+        The finished run.
+    folder
+        Where its files are, to be named below the tables.
+    console
+        Where to print; by default standard output, at the terminal's width or at `WIDTH` where there is none.
+
+    Examples
+    --------
+    >>> from taxoeval import Taxonomy
+    >>> taxonomy = Taxonomy.from_lineages([("Pica", "Pica pica")], ranks=("genus", "species"))
+    >>> cells = (Cell("pixels", "encoder", "zero_shot", "unsupported", "pixels has no text tower"),)
+    >>> run = Run(name="demo", started="2026-11-21T10:00:00+00:00", dataset="magpies", taxonomy=taxonomy, cells=cells)
+    >>> print_run(run)
+    <BLANKLINE>
+    magpies: 0 images, 2 taxa
+    <BLANKLINE>
+    pixels, zero_shot: unsupported: pixels has no text tower
+    """
+    out = console or _console()
+    _line(out, f"\n{run.dataset}: {count(run.n_images, 'image')}, {count(len(run.taxonomy), 'taxon', 'taxa')}", "bold")
+    for note in run.dataset_notes:
+        _line(out, f"- {note}", "dim")
+    shown = [cell for cell in run.cells if cell.role == "encoder" or not _has_partner(cell, run)]
+    for cell in shown:
+        _print_cell(out, cell, run)
+    if any(cell.scores for cell in shown):
+        _line(out, "")
+        for line in LEGEND:
+            _line(out, line, "dim")
+    if folder is not None:
+        out.print(f"\nresults: {folder}", markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def _console() -> "Console":
+    import sys
+
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _line(out: "Console", text: str, style: str = "") -> None:
+    """Print text as it is: names may hold brackets, which must not be read as markup."""
+    out.print(text, style=style or None, markup=False, emoji=False, highlight=False)
+
+
+def _has_partner(control: Cell, run: Run) -> bool:
+    """Whether a control's numbers stand in the table of some encoder, so that it needs none of its own."""
+    partners = [cell for cell in run.cells if cell.role == "encoder" and cell.task == control.task]
+    return control.status == "ok" and any(_blocks(cell).keys() & _blocks(control).keys() for cell in partners)
+
+
+def _blocks(cell: Cell) -> dict[tuple[str, str], _Parts]:
+    """The scores of a cell by part of the data and decoder, in the order in which they come."""
+    blocks: dict[tuple[str, str], dict[tuple[str, int, str], Score]] = {}
+    for score in cell.scores:
+        blocks.setdefault((score.slice, score.decoder), {})[score.metric, score.k, score.rank] = score
+    return dict(blocks)
+
+
+def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
+    name = cell.encoder if cell.role == "encoder" else f"{cell.encoder} (control)"
+    if cell.status != "ok":
+        _line(
+            out, f"\n{name}, {cell.task}: {cell.status}: {cell.reason}", "red" if cell.status == "failed" else "yellow"
+        )
+        return
+    for (part, decoder), scores in _blocks(cell).items():
+        controls = [
+            (other.encoder, _blocks(other)[part, decoder])
+            for other in run.cells
+            if other.role == "control"
+            and other is not cell
+            and other.task == cell.task
+            and (part, decoder) in _blocks(other)
+        ]
+        title = ", ".join([name, cell.task, *([part] if part != "all" else []), decoder])
+        _line(out, f"\n{title}", "bold")
+        out.print(_table(scores, run.taxonomy.ranks, controls, out.width))
+        for line in _below(cell, part, decoder, scores):
+            _line(out, line)
+    for note in cell.notes:
+        _line(out, f"note: {note}", "dim")
+
+
+def _table(scores: _Parts, rank_names: Sequence[str], controls: Sequence[tuple[str, _Parts]], width: int) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    roomy = width >= WIDTH
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if roomy else 0, 0, 0), expand=False
+    )
+    headings = [
+        "rank",
+        "accuracy %",
+        "per taxon %",
+        *(_stacked(name) for name, _ in controls),
+        "most\ncommon",
+        "chance",
+        "n",
+    ]
+    for i, heading in enumerate(headings):
+        table.add_column(_plain(heading), justify="left" if i < 3 else "right", vertical="bottom", no_wrap=i < 3)
+    for rank in rank_names:
+        score = scores.get(("rank_hits", 1, rank))
+        if score is not None:
+            macro = scores.get(("rank_hits_macro", 1, rank))
+            table.add_row(*(_plain(text) for text in _row(rank, score, macro, [parts for _, parts in controls])))
+    return table
+
+
+def _stacked(name: str) -> str:
+    """A control's name in a narrow column: one word a line."""
+    return "\n".join(["control", *name.replace("-", "_").split("_")])
+
+
+def _plain(text: str) -> "Text":
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _row(rank: str, score: Score, macro: Score | None, controls: Iterable[_Parts]) -> list[str]:
+    beside = [parts.get(("rank_hits", 1, rank)) for parts in controls]
+    control = [percent(other.value) if other is not None else NOTHING for other in beside]
+    if score.n == 0:
+        return [rank, _aligned(NOTHING, ""), _aligned(NOTHING, ""), *[NOTHING for _ in control], NOTHING, NOTHING, "0"]
+    if score.chance >= 1 - 1e-12:
+        cells = [_aligned(percent(score.value), "one taxon only"), _aligned(percent(score.value), "")]
+    else:
+        cells = [_with_interval(score), _with_interval(macro) if macro is not None else _aligned(NOTHING, "")]
+    return [rank, *cells, *control, percent(score.majority), percent(score.chance), f"{score.n:,}"]
+
+
+def _with_interval(score: Score) -> str:
+    low, high = percent(score.low), percent(score.high)
+    return _aligned(percent(score.value), "" if NOTHING in (low, high) else f"({low}–{high})")
+
+
+def _aligned(value: str, beside: str) -> str:
+    """A value and what stands beside it, so that the values of a column stand below each other."""
+    return f"{value:>5} {beside}".rstrip()
+
+
+def _below(cell: Cell, part: str, decoder: str, scores: _Parts) -> Iterator[str]:
+    """What stands below a table: how far mistakes go, and among how many taxa."""
+    severity = scores.get(("mistake_severity", 1, ""))
+    if severity is not None:
+        yield _distance("mistake severity", severity, "mistake") if severity.n else "mistake severity: no mistakes"
+    average = scores.get(("average_hierarchical_distance", 1, ""))
+    if average is not None:
+        yield _distance("average hierarchical distance", average, "image")
+    spread = [s for (metric, _, _), s in scores.items() if metric == "rank_hits_fold_std" and s.n]
+    if spread:
+        yield (
+            f"spread of {spread[-1].rank} accuracy over {count(spread[-1].n, 'draw')} of support images: "
+            f"{percent(spread[-1].value)} points (standard deviation)"
+        )
+    sizes = {p.n_candidates for p in cell.predictions if p.decoder == decoder and _within(p.slice, part)}
+    if sizes:
+        few, many = min(sizes), max(sizes)
+        yield f"candidates: {count(many, 'taxon', 'taxa')}" if few == many else f"candidates: {few:,} to {many:,} taxa"
+
+
+def _within(piece: str, part: str) -> bool:
+    """Whether predictions belong to a part of the data: its own, or one of its repeats (``5-shot fold 2``)."""
+    return piece == part or piece.startswith(f"{part} ")
+
+
+def _distance(name: str, score: Score, unit: str) -> str:
+    interval = (
+        f" ({ranks(score.low)}–{ranks(score.high)})" if NOTHING not in (ranks(score.low), ranks(score.high)) else ""
+    )
+    return (
+        f"{name}: {ranks(score.value)}{interval} ranks to climb, chance {ranks(score.chance)}, "
+        f"over {count(score.n, unit)}"
+    )
