@@ -1,4 +1,4 @@
-"""The tables a run prints: one per encoder, task, part of the data and decoder, with a row per rank."""
+"""The tables a run prints: one per encoder, task and part of the data, with a row per rank."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +19,7 @@ WIDTH = 100
 LEGEND = (
     "accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies",
     "in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored",
+    "rank sum: the candidates of a taxon vote together, rank by rank; a control knows no biology",
     "most common: always answering the commonest taxon; chance: a blind guess among the candidates",
     "ranks to climb: from the true taxon up to the first that it shares with the answer",
 )
@@ -99,9 +100,13 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
             out, f"\n{name}, {cell.task}: {cell.status}: {cell.reason}", "red" if cell.status == "failed" else "yellow"
         )
         return
-    for (part, decoder), scores in _blocks(cell).items():
-        controls = [
-            (other.encoder, _blocks(other)[part, decoder])
+    blocks = _blocks(cell)
+    for part in dict.fromkeys(part for part, _ in blocks):
+        (decoder, scores), *others = [(rule, parts) for (piece, rule), parts in blocks.items() if piece == part]
+        same = [rule for rule, parts in others if _accuracies(parts) == _accuracies(scores)]
+        columns = [(_stacked(rule), parts) for rule, parts in others if rule not in same]
+        columns += [
+            (_stacked(f"control_{other.encoder}"), _blocks(other)[part, decoder])
             for other in run.cells
             if other.role == "control"
             and other is not cell
@@ -110,14 +115,22 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         ]
         title = ", ".join([name, cell.task, *([part] if part != "all" else []), decoder])
         _line(out, f"\n{title}", "bold")
-        out.print(_table(scores, run.taxonomy.ranks, controls, out.width))
+        out.print(_table(scores, run.taxonomy.ranks, columns, out.width))
         for line in _below(cell, part, decoder, scores):
             _line(out, line)
+        if same:
+            _line(out, f"{' and '.join(same)}: the same accuracies as {decoder}", "dim")
     for note in cell.notes:
         _line(out, f"note: {note}", "dim")
 
 
-def _table(scores: _Parts, rank_names: Sequence[str], controls: Sequence[tuple[str, _Parts]], width: int) -> "Table":
+def _accuracies(scores: _Parts) -> list[tuple[str, int, str, str]]:
+    """What a table shows of a decoder, to tell whether two differ."""
+    return [(*key, percent(s.value)) for key, s in scores.items() if key[0] == "rank_hits"]
+
+
+def _table(scores: _Parts, rank_names: Sequence[str], columns: Sequence[tuple[str, _Parts]], width: int) -> "Table":
+    """One row per rank: the decoder of the table with intervals, and the accuracies of others beside it."""
     from rich import box
     from rich.table import Table
 
@@ -125,28 +138,20 @@ def _table(scores: _Parts, rank_names: Sequence[str], controls: Sequence[tuple[s
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if roomy else 0, 0, 0), expand=False
     )
-    headings = [
-        "rank",
-        "accuracy %",
-        "per taxon %",
-        *(_stacked(name) for name, _ in controls),
-        "most\ncommon",
-        "chance",
-        "n",
-    ]
-    for i, heading in enumerate(headings):
+    beside = [heading for heading, _ in columns]
+    for i, heading in enumerate(["rank", "accuracy %", "per taxon %", *beside, "most\ncommon", "chance", "n"]):
         table.add_column(_plain(heading), justify="left" if i < 3 else "right", vertical="bottom", no_wrap=i < 3)
     for rank in rank_names:
         score = scores.get(("rank_hits", 1, rank))
         if score is not None:
             macro = scores.get(("rank_hits_macro", 1, rank))
-            table.add_row(*(_plain(text) for text in _row(rank, score, macro, [parts for _, parts in controls])))
+            table.add_row(*(_plain(text) for text in _row(rank, score, macro, [parts for _, parts in columns])))
     return table
 
 
 def _stacked(name: str) -> str:
-    """A control's name in a narrow column: one word a line."""
-    return "\n".join(["control", *name.replace("-", "_").split("_")])
+    """A name in a narrow column: one word a line."""
+    return name.replace("-", "_").replace("_", "\n")
 
 
 def _plain(text: str) -> "Text":
@@ -155,16 +160,16 @@ def _plain(text: str) -> "Text":
     return Text(text)
 
 
-def _row(rank: str, score: Score, macro: Score | None, controls: Iterable[_Parts]) -> list[str]:
-    beside = [parts.get(("rank_hits", 1, rank)) for parts in controls]
-    control = [percent(other.value) if other is not None else NOTHING for other in beside]
+def _row(rank: str, score: Score, macro: Score | None, beside: Iterable[_Parts]) -> list[str]:
+    others = [parts.get(("rank_hits", 1, rank)) for parts in beside]
+    values = [percent(other.value) if other is not None else NOTHING for other in others]
     if score.n == 0:
-        return [rank, _aligned(NOTHING, ""), _aligned(NOTHING, ""), *[NOTHING for _ in control], NOTHING, NOTHING, "0"]
+        return [rank, _aligned(NOTHING, ""), _aligned(NOTHING, ""), *[NOTHING for _ in values], NOTHING, NOTHING, "0"]
     if score.chance >= 1 - 1e-12:
         cells = [_aligned(percent(score.value), "one taxon only"), _aligned(percent(score.value), "")]
     else:
         cells = [_with_interval(score), _with_interval(macro) if macro is not None else _aligned(NOTHING, "")]
-    return [rank, *cells, *control, percent(score.majority), percent(score.chance), f"{score.n:,}"]
+    return [rank, *cells, *values, percent(score.majority), percent(score.chance), f"{score.n:,}"]
 
 
 def _with_interval(score: Score) -> str:
@@ -181,7 +186,7 @@ def _below(cell: Cell, part: str, decoder: str, scores: _Parts) -> Iterator[str]
     """What stands below a table: how far mistakes go, and among how many taxa."""
     severity = scores.get(("mistake_severity", 1, ""))
     if severity is not None:
-        yield _distance("mistake severity", severity, "mistake") if severity.n else "mistake severity: no mistakes"
+        yield _distance("mistake severity", severity, "wrong image") if severity.n else "mistake severity: no mistakes"
     average = scores.get(("average_hierarchical_distance", 1, ""))
     if average is not None:
         yield _distance("average hierarchical distance", average, "image")

@@ -33,7 +33,7 @@ order     100.0 one taxon only   100.0                  100.0    100.0    100.0 
 family     87.5 (75.0–100.0)      87.5 (75.0–100.0)      62.5     75.0     62.5   40
 genus         –                      –                      –        –        –    0
 species    50.0 (37.5–62.5)       50.0 (37.5–62.5)       25.0     40.0     25.0   38
-mistake severity: 1.50 (1.38–1.62) ranks to climb, chance 2.25, over 19 mistakes
+mistake severity: 1.50 (1.38–1.62) ranks to climb, chance 2.25, over 19 wrong images
 average hierarchical distance: 0.75 (0.62–0.88) ranks to climb, chance 1.69, over 38 images
 candidates: 3 taxa
 note: 3 of 40 queries have no other image of their own taxon
@@ -46,7 +46,7 @@ order     100.0 one taxon only   100.0                100.0    100.0   40
 family     75.0 (62.5–87.5)       75.0 (62.5–87.5)     75.0     62.5   40
 genus         –                      –                    –        –    0
 species    37.5 (25.0–50.0)       37.5 (25.0–50.0)     40.0     25.0   38
-mistake severity: 1.50 (1.38–1.62) ranks to climb, chance 2.25, over 19 mistakes
+mistake severity: 1.50 (1.38–1.62) ranks to climb, chance 2.25, over 19 wrong images
 average hierarchical distance: 0.75 (0.62–0.88) ranks to climb, chance 1.69, over 38 images
 
 colour_texture (control), zero_shot: unsupported: colour_texture has no text tower

@@ -1,0 +1,198 @@
+"""The command line: compose the configuration, build what it names, run it. The only file that knows Hydra."""
+
+import difflib
+import inspect
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from taxoeval.errors import TaxoevalError
+
+if TYPE_CHECKING:
+    from taxoeval.reports.run import Status
+
+KEYS = ("encoder", "control", "dataset", "task", "prompts", "logger", "runtime", "name")
+"""What a configuration may hold at its top level."""
+
+_ended: "list[Status]" = []  # how each job of this process ended
+
+
+def config_folder() -> Path:
+    """Where the configuration lives: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "configs", here.parent / "configs"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise TaxoevalError(
+        f"the configs folder is neither inside nor beside {here.name}/: the installation is incomplete; install again"
+    )
+
+
+def main() -> None:
+    """Run ``taxoeval``; the exit status is 0 if every job gave results, 1 if one failed, 2 if one had only refusals."""
+    _ended.clear()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with advice that does not apply
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_job)()
+    except (HydraException, OmegaConfBaseException, TaxoevalError) as error:
+        for line in list(_hints(sys.argv[1:])) or [f"taxoeval: {_one_line(error)}"]:
+            print(line, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if _ended:
+            raise
+        sys.exit(f"taxoeval: the folder for the results cannot be made: {error}; choose another with hydra.run.dir=...")
+    if "failed" in _ended:
+        sys.exit(1)
+    if "unsupported" in _ended:
+        sys.exit(2)
+
+
+def _job(cfg: DictConfig) -> None:
+    """One evaluation; a user's error ends it with one line, and the other jobs of a sweep go on."""
+    try:
+        _ended.append(_evaluate(cfg))
+    except (TaxoevalError, OmegaConfBaseException) as error:
+        _ended.append("failed")
+        print(f"taxoeval: {_one_line(error)}", file=sys.stderr)
+    except BaseException:
+        _ended.append("failed")
+        raise
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _evaluate(cfg: DictConfig) -> "Status":
+    from taxoeval.evaluation import evaluate
+
+    _refuse_unknown("", cfg, KEYS)
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise TaxoevalError(f"the configuration lacks {', '.join(missing)}: give {missing[0]}=...")
+    config = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(config, dict)  # noqa: S101 - the primary configuration is a mapping
+    hydra_config = HydraConfig.get()
+    sweep = hydra_config.sweep.dir if hydra_config.mode == RunMode.MULTIRUN else None
+    return evaluate(
+        encoders={role: _Maker(role, cfg[role]) for role in ("encoder", "control") if cfg.get(role)},
+        dataset=_Maker("dataset", cfg.dataset),
+        tasks={str(key): _build(f"task.{key}", node) for key, node in cfg.task.items()},
+        logger=_build("logger", cfg.logger),
+        runtime=_build("runtime", cfg.runtime),
+        folder=Path(hydra_config.runtime.output_dir),
+        name=cfg.name,
+        group=Path(sweep).name if sweep else None,
+        config={str(key): value for key, value in config.items()},
+    )
+
+
+class _Maker:
+    """A part of the configuration, built when called; wrong keys are refused at once."""
+
+    def __init__(self, where: str, node: DictConfig) -> None:
+        self.where, self.node = where, node
+        _check_call(where, node)
+
+    def __call__(self) -> Any:
+        return _build(self.where, self.node)
+
+
+def _build(where: str, node: DictConfig) -> Any:
+    _check_call(where, node)
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, TaxoevalError):
+            raise error.__cause__ from None
+        raise
+
+
+def _check_call(where: str, node: Any) -> None:
+    """Refuse keys that are no argument of the target, with the nearest right one; also those below it."""
+    if not isinstance(node, DictConfig):
+        raise TaxoevalError(f"{where}={node!r} is not one of its configurations; see `python -m taxoeval --help`")
+    if "_target_" in node:
+        try:
+            target = hydra.utils.get_object(node["_target_"])
+        except ImportError as error:
+            raise TaxoevalError(f"{where}._target_={node['_target_']!r} cannot be imported: {error}") from None
+        _refuse_unknown(f"{where}.", node, (*inspect.signature(target).parameters, "_target_"))
+    for key in map(str, node):
+        if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
+            _check_call(f"{where}.{key}", node[key])
+
+
+def _refuse_unknown(prefix: str, node: DictConfig, known: tuple[str, ...]) -> None:
+    for key in map(str, node):
+        if key not in known:
+            listed = ", ".join(sorted(k for k in known if not k.startswith("_")))
+            raise TaxoevalError(f"{prefix}{key} is no setting{_nearest(key, known, prefix)} (there are {listed})")
+
+
+def _nearest(key: str, known: Mapping[str, Any] | tuple[str, ...], prefix: str = "") -> str:
+    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
+
+
+def _hints(arguments: list[str]) -> Iterator[str]:
+    """For each override that names no group option and no key, the nearest one that exists."""
+    folders = [config_folder()] + [Path(folder) for folder in _option(arguments, "--config-dir", "-cd")]
+    options = {
+        group: sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
+        for group in (*(key for key in KEYS if key not in ("control", "name")), "experiment")
+    }
+    overrides = [
+        argument.lstrip("+~").split("=", 1) for argument in arguments if "=" in argument and argument[0] != "-"
+    ]
+    chosen = [
+        f"{key}={value}"
+        for key, value in overrides
+        if key in options and all(choice in options[key] for choice in _choices(value))
+    ]
+    try:
+        with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+            keys = list(_flat(OmegaConf.to_container(hydra.compose("config", chosen), resolve=False)))
+    except HydraException:
+        return  # Hydra has said what is wrong; a guess would only hide it
+    for key, value in overrides:
+        group = key.split("@")[0]
+        if group in options:
+            for choice in _choices(value):
+                if choice not in (*options[group], "null"):
+                    near = _nearest(choice, tuple(options[group]), f"{group}=")
+                    yield f"taxoeval: there is no {group}={choice}{near}"
+        elif key.split(".")[0] != "hydra" and key not in keys:
+            yield f"taxoeval: {key} is no setting{_nearest(key, tuple(keys))}"
+
+
+def _choices(value: str) -> list[str]:
+    return [choice.strip() for choice in value.strip("[]").split(",") if choice.strip()]
+
+
+def _option(arguments: list[str], *names: str) -> Iterator[str]:
+    for name, value in pairwise(arguments):
+        if name in names:
+            yield value
+
+
+def _flat(node: Any, prefix: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{prefix}{key}"
+            yield from _flat(value, f"{prefix}{key}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""One evaluation from the first image to the last report: embed once, ask every task, write, show, log."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
+from taxoeval.reports.run import Status
+from taxoeval.tasks import Subject, Task
+
+if TYPE_CHECKING:
+    from taxoeval.datasets.base import ImageDataset
+    from taxoeval.encoders import Encoder
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a run uses the machine; none of it changes a result.
+
+    Attributes
+    ----------
+    store
+        Folder of the embedding store, shared by all runs.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    batch_size
+        Images per forward pass.
+    workers
+        Processes that decode images; ``auto`` leaves it to the number of processors.
+    progress
+        Show a progress bar while embedding.
+    """
+
+    store: str
+    device: str = "auto"
+    batch_size: int = 32
+    workers: int | Literal["auto"] = "auto"
+    progress: bool = True
+
+
+def evaluate(
+    *,
+    encoders: Mapping[str, Callable[[], "Encoder"]],
+    dataset: Callable[[], "ImageDataset"],
+    tasks: Mapping[str, Task],
+    logger: Logger,
+    runtime: Runtime,
+    folder: Path,
+    name: str | None,
+    group: str | None,
+    config: Mapping[str, Any],
+) -> Status:
+    """Evaluate each encoder with each task, write the results into the folder, show them, then log them.
+
+    Parameters
+    ----------
+    encoders
+        Makers by role: ``encoder``, and ``control`` for the one whose numbers stand beside.
+    dataset
+        Maker of the dataset.
+    tasks
+        Tasks by name.
+    logger
+        Where the finished run is sent; whatever it does, the results are on disk before.
+    runtime
+        Use of the machine.
+    folder
+        Where results are written.
+    name, group
+        Names of the run (default: dataset and encoder) and of the sweep it belongs to.
+    config
+        The resolved configuration, for the record.
+
+    Returns
+    -------
+    status
+        ``ok`` if the encoder got a result, ``unsupported`` if every task refused it, ``failed`` if anything failed.
+
+    Raises
+    ------
+    TaxoevalError
+        If the dataset cannot be read or the results cannot be written.
+    """
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    timings: dict[str, float] = {}
+    with _timed(timings, "dataset"):
+        images = dataset()
+    cells: list[Cell] = []
+    fingerprints: dict[str, Mapping[str, Any]] = {}
+    names: dict[str, str] = {}
+    for role, make in encoders.items():
+        try:
+            with _timed(timings, f"{role}.load"):
+                encoder = make()
+            fingerprints[role], names[role] = encoder.fingerprint, encoder.name
+            with _timed(timings, f"{role}.embed"):
+                subject = _embed(encoder, images, runtime)
+        except Exception as error:
+            cells += [_failed(role, role, task, error, folder) for task in tasks]
+            continue
+        cells += [_ask(encoder.name, role, key, task, subject, folder) for key, task in tasks.items()]
+    run = Run(
+        name=name or f"{images.name}__{names.get('encoder', 'encoder')}",
+        group=group,
+        started=started,
+        dataset=images.name,
+        dataset_notes=images.notes,
+        n_images=len(images),
+        taxonomy=images.taxonomy,
+        config=config,
+        fingerprints=fingerprints,
+        cells=tuple(cells),
+        timings=timings,
+    )
+    write_run(run, folder)
+    print_run(run, folder)
+    outcome = logger(run, folder)
+    record_logging(outcome, folder)
+    if outcome.message:
+        print(outcome.message)
+    return run.status
+
+
+def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Subject:
+    from taxoeval.embedding import EmbeddingStore, embed_images, embed_texts
+    from taxoeval.encoders import TextEncoder
+
+    store = EmbeddingStore(Path(runtime.store).expanduser())
+    embeddings = embed_images(
+        encoder,
+        dataset,
+        store,
+        batch_size=runtime.batch_size,
+        workers=runtime.workers,
+        device=runtime.device,
+        progress=runtime.progress,
+    )
+    if not (encoder.has_text and isinstance(encoder, TextEncoder)):
+        return Subject(embeddings, dataset.taxonomy, dataset.common_name, dataset.label)
+    return Subject(
+        embeddings,
+        dataset.taxonomy,
+        dataset.common_name,
+        dataset.label,
+        embed_texts=lambda texts: embed_texts(encoder, texts, store, device=runtime.device),
+        logit_scale=encoder.logit_scale,
+    )
+
+
+def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder: Path) -> Cell:
+    """One task; a refusal or a fault becomes the status of its cell, and the others go on."""
+    start = time.perf_counter()
+    try:
+        result = task(subject)
+    except UnsupportedError as reason:
+        return Cell(encoder=encoder, role=role, task=key, status="unsupported", reason=str(reason))
+    except Exception as error:
+        return _failed(encoder, role, key, error, folder)
+    return Cell(
+        encoder=encoder,
+        role=role,
+        task=key,
+        status="ok",
+        reason="",
+        scores=result.scores,
+        predictions=result.predictions,
+        notes=result.notes,
+        seconds=time.perf_counter() - start,
+        details=result.details,
+        tables=result.tables,
+    )
+
+
+def _failed(encoder: str, role: str, task: str, error: Exception, folder: Path) -> Cell:
+    """A cell that failed: one line for a user's error, the traceback in a file beside the results for ours."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if not isinstance(error, TaxoevalError):
+        file = folder / f"error_{role}_{task}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        reason = f"{type(error).__name__}: {reason} (traceback in {file.name})"
+    print(f"taxoeval: {role} {encoder}, {task}: {reason}", file=sys.stderr)
+    return Cell(encoder=encoder, role=role, task=task, status="failed", reason=reason)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], what: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[what] = time.perf_counter() - start

@@ -1,0 +1,216 @@
+"""Few-shot: how much does an encoder know after k images of each taxon? SimpleShot, as the BioCLIP papers run it."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.metrics import rank_hits, statistics
+from taxoeval.records import Predictions, Score
+from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
+from taxoeval.tasks.scoring import Block, predict, score
+from taxoeval.taxonomy import Taxonomy
+
+_BLOCK = 1 << 22  # distances held at a time: 16 MiB
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """Nearest centroid of k support images per label, over several seeded folds (SimpleShot, CL2N).
+
+    In each fold the images of every label are shuffled, the first k support it and all others are tested. Vectors are
+    divided by their length, the mean of all support vectors is subtracted, and they are divided by their length again.
+    A label's centroid is the mean of its support vectors, not normalised; the nearest by Euclidean distance wins.
+
+    Attributes
+    ----------
+    shots
+        The numbers of support images per label, each evaluated on its own; k-shot and (k+1)-shot test different images.
+    folds
+        How many folds; fold f shuffles with Python's generator seeded with f, a fresh copy of the labels' images in the
+        order in which the labels first occur, so that the published splits come back for the same file.
+    temperature
+        Probabilities are the softmax of minus half the squared distance over this. It decides nothing for
+        ``leaf_argmax``; for ``rank_sum`` a higher one gives taxa with many candidates more weight.
+
+    Raises
+    ------
+    TaxoevalError
+        When called, if a setting is out of range.
+    UnsupportedError
+        When called, if no label has more than k images for any k asked for.
+
+    Notes
+    -----
+    A label with fewer than k images cannot support itself: it is neither a candidate nor tested at that k, and the
+    notes say how many are concerned (the published code stops there). A label with exactly k is a candidate, with no
+    image to test. ``rank_hits_fold_std`` is the population standard deviation over folds that papers print: it shows
+    the luck of the draw of support images, not the uncertainty about other species, which the interval shows.
+
+    References
+    ----------
+    .. [1] Y. Wang et al., "SimpleShot: Revisiting Nearest-Neighbor Classification for Few-Shot Learning", 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taxoeval import Taxonomy
+    >>> from taxoeval.records import Embeddings
+    >>> from taxoeval.tasks import Subject
+    >>> taxonomy = Taxonomy.from_lineages(
+    ...     [("Corvus", "Corvus corax"), ("Pica", "Pica pica")], ranks=("genus", "species"))
+    >>> taxon = taxonomy.ids(["Corvus corax", "Corvus corax", "Pica pica", "Pica pica"])
+    >>> vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]], dtype=np.float32)
+    >>> images = Embeddings(vectors, taxon, np.array(list("abcd")), "example")
+    >>> result = FewShot(shots=(1,), folds=2)(Subject(images, taxonomy, [""] * len(taxonomy), np.array([""] * 4)))
+    >>> [(s.rank, s.value) for s in result.scores if (s.metric, s.decoder, s.k) == ("rank_hits", "leaf_argmax", 1)]
+    [('genus', 1.0), ('species', 1.0)]
+    """
+
+    shots: tuple[int, ...] = (1, 5)
+    folds: int = 5
+    temperature: float = 0.07
+    name: str = "few_shot"
+
+    def __call__(self, subject: Subject) -> TaskResult:
+        """Evaluate one encoder on one dataset."""
+        if not self.shots or min(self.shots) < 1 or self.folds < 1 or self.temperature <= 0:
+            raise TaxoevalError(
+                f"task.{self.name}: shots and folds must be at least 1 and temperature above 0; got shots="
+                f"{list(self.shots)}, folds={self.folds}, temperature={self.temperature}"
+            )
+        units = normalised(subject.embeddings.vectors, "few_shot")
+        results = [self._one(shots, units, subject) for shots in self.shots]
+        if not any(one.scores for one in results):
+            raise UnsupportedError(
+                f"{self.name} needs a label with more than {min(self.shots)} images, to support and to test it; the "
+                "largest has fewer: give more images a label, or lower task.few_shot.shots"
+            )
+        splits: dict[str, list[NDArray[np.object_]]] = {}
+        for one in results:
+            for column, values in one.tables.get("splits", {}).items():
+                splits.setdefault(column, []).append(values)
+        return TaskResult(
+            scores=tuple(row for one in results for row in one.scores),
+            predictions=tuple(part for one in results for part in one.predictions),
+            notes=tuple(note for one in results for note in one.notes),
+            details={"folds": self.folds, "temperature": self.temperature}
+            | {f"{shots}_shot": dict(one.details) for shots, one in zip(self.shots, results, strict=True)},
+            tables={"splits": {column: np.concatenate(parts) for column, parts in splits.items()}},
+        )
+
+    def _one(self, shots: int, units: NDArray[np.float32], subject: Subject) -> TaskResult:
+        """All folds of one number of shots."""
+        images, taxonomy = subject.embeddings, subject.taxonomy
+        taxa, first, count = np.unique(images.taxon, return_index=True, return_counts=True)
+        labels = [taxa[i] for i in np.argsort(first) if count[i] >= shots]  # in the order in which they first occur
+        too_few = len(taxa) - len(labels)
+        part = f"{shots}-shot"
+        notes = _notes(
+            part, shots, labels, dict(zip(taxa, count, strict=True)), too_few, int(count[count < shots].sum())
+        )
+        details = {"n_candidates": len(labels), "n_labels_with_too_few_images": too_few}
+        if not labels or count.max() <= shots:
+            return TaskResult(
+                (), (), (*notes, f"{part}: no label has an image left to test, so it is not scored"), details
+            )
+        candidates = np.sort(np.array(labels, dtype=np.int64))
+        splits = [_split(images.taxon, labels, shots, fold) for fold in range(self.folds)]
+        folds = []
+        for fold, (support, test) in enumerate(splits):
+            blocks = self._distances(units, images.taxon, support, test, candidates)
+            of_fold = f"{part} fold {fold}"
+            folds.append(predict(blocks, candidates, images.taxon, images.sample, taxonomy, part=of_fold))
+        rows: list[Score] = []
+        for of_decoder in zip(*folds, strict=True):
+            rows += score(of_decoder, taxonomy, task=self.name, part=part)
+            rows += _fold_std(of_decoder, taxonomy, task=self.name, part=part)
+        support_size = sum(len(support) for support, _ in splits)
+        tables = {
+            "shots": np.full(support_size, shots),
+            "fold": np.repeat(np.arange(self.folds), [len(support) for support, _ in splits]),
+            "support": np.concatenate([images.sample[support] for support, _ in splits]),
+        }
+        return TaskResult(tuple(rows), tuple(p for fold in folds for p in fold), notes, details, {"splits": tables})
+
+    def _distances(
+        self,
+        units: NDArray[np.float32],
+        taxon: NDArray[np.int64],
+        support: NDArray[np.int64],
+        test: NDArray[np.int64],
+        candidates: NDArray[np.int64],
+    ) -> Iterator[Block]:
+        centre = units[support].mean(axis=0)
+        supporting = normalised(units[support] - centre, "few_shot support")
+        column = np.searchsorted(candidates, taxon[support])
+        centroid = np.zeros((len(candidates), units.shape[1]), dtype=np.float32)
+        np.add.at(centroid, column, supporting)
+        centroid /= np.bincount(column)[:, None]
+        length = (centroid**2).sum(axis=1)
+        step = max(1, _BLOCK // len(candidates))
+        for start in range(0, len(test), step):
+            rows = test[start : start + step]
+            queries = normalised(units[rows] - centre, "few_shot test")
+            # half the squared distance, less the query's own half, which is the same for all candidates
+            yield rows, softmax((queries @ centroid.T - length / 2) / self.temperature)
+
+
+def _split(
+    taxon: NDArray[np.int64], labels: list[np.int64], shots: int, fold: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the support and of the test images of one fold."""
+    generator = random.Random(fold)  # noqa: S311 - a seeded split, nothing secret
+    order = np.argsort(taxon, kind="stable")
+    sorted_taxon = taxon[order]
+    support, test = [], []
+    for label in labels:
+        members = order[slice(*np.searchsorted(sorted_taxon, [label, label + 1]))].tolist()
+        generator.shuffle(members)
+        support.append(members[:shots])
+        test.append(members[shots:])
+    return np.array([*chain(*support)], dtype=np.int64), np.array([*chain(*test)], dtype=np.int64)
+
+
+def _fold_std(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part: str) -> list[Score]:
+    """Population standard deviation over folds of the accuracy at each rank, with no interval of its own."""
+    accuracy = [statistics.mean(rank_hits(fold.target, fold.taxon[:, :, :1], taxonomy)) for fold in parts]
+    nan = float("nan")
+    return [
+        Score(
+            metric="rank_hits_fold_std",
+            value=float(spread),
+            n=len(parts),
+            rank=rank,
+            k=1,
+            low=nan,
+            high=nan,
+            chance=nan,
+            majority=nan,
+            higher_is_better=False,
+            task=task,
+            decoder=parts[0].decoder,
+            slice=part,
+        )
+        for rank, spread in zip(taxonomy.ranks, np.std(accuracy, axis=0), strict=True)
+    ]
+
+
+def _notes(
+    part: str, shots: int, labels: list[np.int64], count: dict[np.int64, np.int64], too_few: int, images: int
+) -> tuple[str, ...]:
+    notes = []
+    if too_few:
+        notes.append(
+            f"{part}: {too_few} labels have fewer than {shots} images and are left out, with their {images} images"
+        )
+    untested = sum(count[label] == shots for label in labels)
+    if untested and untested < len(labels):
+        notes.append(
+            f"{part}: {untested} of {len(labels)} labels have exactly {shots} images: candidates with none left to test"
+        )
+    return tuple(notes)

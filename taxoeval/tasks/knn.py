@@ -1,0 +1,149 @@
+"""k nearest neighbours: are the closest images of the same taxa? Works for every encoder, with nothing trained."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.tasks.base import Subject, TaskResult, normalised
+from taxoeval.tasks.scoring import Block, predict, score
+
+_BLOCK = 1 << 24  # similarities held at a time: 64 MiB
+
+
+@dataclass(frozen=True)
+class Knn:
+    """Vote of the k nearest images by cosine, each image against all others or queries against a gallery.
+
+    Each neighbour votes for its own label, at whatever rank that is, with the weight ``exp(cosine / temperature)``;
+    the candidates are the taxa of the gallery and their probabilities the shares of the votes.
+
+    Attributes
+    ----------
+    k
+        How many neighbours vote. 1: the answer is the label of the nearest image.
+    temperature
+        How fast a vote fades with distance; 0.07 is the customary value.
+    gallery
+        None: leave-one-out, every image is a query against all others. A share between 0 and 1: that share of the
+        images of each taxon, rounded, at least 1, is drawn into the gallery and the rest are queries.
+    seed
+        Seed of that draw.
+
+    Raises
+    ------
+    TaxoevalError
+        When called, if a setting is out of range.
+    UnsupportedError
+        When called, if fewer than two images, or no query, are left.
+
+    References
+    ----------
+    .. [1] Z. Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance Discrimination", CVPR 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taxoeval import Taxonomy
+    >>> from taxoeval.records import Embeddings
+    >>> from taxoeval.tasks import Subject
+    >>> taxonomy = Taxonomy.from_lineages(
+    ...     [("Corvus", "Corvus corax"), ("Pica", "Pica pica")], ranks=("genus", "species"))
+    >>> taxon = taxonomy.ids(["Corvus corax", "Corvus corax", "Pica pica", "Pica pica"])
+    >>> vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]], dtype=np.float32)
+    >>> images = Embeddings(vectors, taxon, np.array(list("abcd")), "example")
+    >>> result = Knn()(Subject(images, taxonomy, [""] * len(taxonomy), np.array([""] * 4)))
+    >>> [(s.rank, s.value) for s in result.scores if (s.metric, s.decoder, s.k) == ("rank_hits", "leaf_argmax", 1)]
+    [('genus', 1.0), ('species', 1.0)]
+    """
+
+    k: int = 1
+    temperature: float = 0.07
+    gallery: float | None = None
+    seed: int = 0
+    name: str = "knn"
+
+    def __call__(self, subject: Subject) -> TaskResult:
+        """Evaluate one encoder on one dataset."""
+        if self.k < 1 or self.temperature <= 0 or not (self.gallery is None or 0 < self.gallery < 1):
+            raise TaxoevalError(
+                f"task.{self.name}: k must be at least 1, temperature above 0 and gallery between 0 and 1 or null; got "
+                f"k={self.k}, temperature={self.temperature}, gallery={self.gallery}"
+            )
+        images = subject.embeddings
+        gallery, query = self._split(images.taxon)
+        if len(gallery) < 2 or len(query) == 0:
+            raise UnsupportedError(
+                f"{self.name} compares images with other images, and {len(gallery)} in the gallery and {len(query)} "
+                "queries are too few; give more images, or gallery=null for leave-one-out"
+            )
+        candidates = np.unique(images.taxon[gallery])
+        blocks = self._votes(images.vectors, images.taxon, gallery, query, candidates)
+        predictions = predict(blocks, candidates, images.taxon, images.sample, subject.taxonomy)
+        alone = int((~np.isin(images.taxon[query], self._repeated(images.taxon, gallery))).sum())
+        return TaskResult(
+            scores=tuple(row for part in predictions for row in score((part,), subject.taxonomy, task=self.name)),
+            predictions=predictions,
+            notes=_note_alone(alone, len(query), subject.taxonomy.ranks[-1]),
+            details={
+                "k": self.k,
+                "temperature": self.temperature,
+                "protocol": "leave_one_out" if self.gallery is None else "gallery",
+                "n_gallery": len(gallery),
+                "n_query": len(query),
+                "n_candidates": len(candidates),
+                "n_query_without_other_image": alone,
+            },
+        )
+
+    def _split(self, taxon: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        everything = np.arange(len(taxon))
+        if self.gallery is None:
+            return everything, everything
+        rng = np.random.default_rng(self.seed)
+        shuffled = rng.permutation(len(taxon))
+        order = shuffled[np.argsort(taxon[shuffled], kind="stable")]
+        _, start, size = np.unique(taxon[order], return_index=True, return_counts=True)
+        place = np.arange(len(taxon)) - np.repeat(start, size)
+        drawn = place < np.repeat(np.maximum(1, np.rint(self.gallery * size)), size)
+        return np.sort(order[drawn]), np.sort(order[~drawn])
+
+    def _repeated(self, taxon: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Taxa that a query can find in the gallery: under leave-one-out those with a second image."""
+        taxa, count = np.unique(taxon[gallery], return_counts=True)
+        return np.asarray(taxa[count > (1 if self.gallery is None else 0)])
+
+    def _votes(
+        self,
+        vectors: NDArray[np.float32],
+        taxon: NDArray[np.int64],
+        gallery: NDArray[np.int64],
+        query: NDArray[np.int64],
+        candidates: NDArray[np.int64],
+    ) -> Iterator[Block]:
+        units = normalised(vectors, "knn")
+        among, column = units[gallery], np.searchsorted(candidates, taxon[gallery])
+        k = min(self.k, len(gallery) - (1 if self.gallery is None else 0))
+        step = max(1, _BLOCK // max(len(gallery), len(candidates)))
+        for first in range(0, len(query), step):
+            rows = query[first : first + step]
+            cosine = units[rows] @ among.T
+            if self.gallery is None:
+                cosine[np.arange(len(rows)), rows] = -np.inf  # an image is no neighbour of itself
+            nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
+            similarity = np.take_along_axis(cosine, nearest, axis=1)
+            weight = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.temperature)
+            probability = np.zeros((len(rows), len(candidates)), dtype=np.float32)
+            np.add.at(probability, (np.arange(len(rows))[:, None], column[nearest]), weight)
+            yield rows, probability / probability.sum(axis=1, keepdims=True)
+
+
+def _note_alone(alone: int, n: int, finest: str) -> tuple[str, ...]:
+    if alone == 0:
+        return ()
+    return (
+        f"{alone} of {n} queries have no other image of their own taxon to find: they cannot be right at its rank "
+        f"(usually {finest}), and count as wrong",
+    )

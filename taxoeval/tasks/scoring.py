@@ -1,0 +1,202 @@
+"""The one road of every task: probabilities of candidates → answers at every rank → scores with interval and chance."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval import metrics
+from taxoeval.decoding import DECODERS
+from taxoeval.metrics import statistics
+from taxoeval.records import Predictions, Score
+from taxoeval.taxonomy import Taxonomy
+
+Floats = NDArray[np.float64]
+
+TOP_K = 5
+"""Answers kept per rank: scores are given for the first, and for these many."""
+
+Block = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Positions of some samples, and the probabilities ``(len(positions), c)`` of the candidates for each."""
+
+
+def predict(
+    blocks: Iterable[Block],
+    candidates: NDArray[np.int64],
+    target: NDArray[np.int64],
+    sample: NDArray[np.str_],
+    taxonomy: Taxonomy,
+    *,
+    part: str = "all",
+) -> tuple[Predictions, ...]:
+    """Apply every decoder to the same probabilities, block by block, so that no samples x candidates table is needed.
+
+    Parameters
+    ----------
+    blocks
+        Positions and probabilities, see `Block`; each position once.
+    candidates
+        ``(c,)`` the closed set.
+    target, sample
+        ``(n,)`` of the whole dataset; the result holds the positions that occurred, in ascending order.
+    taxonomy
+        The taxonomy of all.
+    part
+        Name of the part of the data this is about.
+
+    Returns
+    -------
+    predictions
+        One `Predictions` per decoder.
+    """
+    positions: list[NDArray[np.int64]] = []
+    answers: list[list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = [[] for _ in DECODERS]
+    k = min(TOP_K, len(candidates))
+    for rows, probability in blocks:
+        positions.append(rows)
+        for kept, decode in zip(answers, DECODERS, strict=True):
+            kept.append(decode(probability, candidates, taxonomy, k=k))
+    rows = np.concatenate(positions)
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    return tuple(
+        Predictions(
+            sample=sample[rows],
+            target=target[rows],
+            taxon=np.concatenate([taxon for taxon, _ in kept])[order],
+            probability=np.concatenate([probability for _, probability in kept])[order],
+            decoder=decode.__name__,
+            candidates=candidates,
+            slice=part,
+        )
+        for decode, kept in zip(DECODERS, answers, strict=True)
+    )
+
+
+def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part: str = "all") -> list[Score]:
+    """Scores of one decoder's predictions, which may come in repeats (folds) over overlapping samples.
+
+    Accuracy per rank, top-1 and top-k, over images (``rank_hits``) and over taxa (``rank_hits_macro``); severity of
+    mistakes and average hierarchical distance in ranks. Intervals resample taxa, then images; an image tested in
+    several repeats is one image, with the mean of its values weighted by how often it was tested.
+
+    Parameters
+    ----------
+    parts
+        Predictions of one decoder, one per repeat, all over the same candidates.
+    taxonomy
+        Their taxonomy.
+    task, part
+        Names written into the scores.
+
+    Returns
+    -------
+    scores
+        `Score` rows; those of a rank that no sample is known at have the value NaN and n = 0.
+    """
+    pool = _Pool(parts)
+    candidates, k = parts[0].candidates, pool.taxon.shape[2]
+    rows: list[tuple[str, str, int, bool, _Numbers]] = []
+    hits = metrics.rank_hits(pool.target, pool.taxon[:, :, :1], taxonomy)
+    chance = statistics.chance_hits(pool.target, candidates, taxonomy)
+    majority = statistics.majority_hits(pool.target, taxonomy)
+    for rank, numbers in zip(taxonomy.ranks, pool.micro(hits, chance, majority), strict=True):
+        rows.append(("rank_hits", rank, 1, True, numbers))
+    for r, rank in enumerate(taxonomy.ranks):
+        taxa = taxonomy.ancestor[pool.target, r]
+        rows.append(("rank_hits_macro", rank, 1, True, pool.macro(hits[:, r], chance[:, r], majority[:, r], taxa)))
+    if k > 1:
+        hits = metrics.rank_hits(pool.target, pool.taxon, taxonomy)
+        chance = statistics.chance_hits(pool.target, candidates, taxonomy, k=k)
+        for rank, numbers in zip(taxonomy.ranks, pool.micro(hits, chance, None), strict=True):
+            rows.append(("rank_hits", rank, k, True, numbers))
+    rows += [(name, "", 1, False, numbers) for name, numbers in _distances(pool, candidates, taxonomy).items()]
+    return [
+        Score(
+            metric=metric,
+            rank=rank,
+            k=answers,
+            higher_is_better=higher,
+            task=task,
+            decoder=parts[0].decoder,
+            slice=part,
+            **numbers._asdict(),
+        )
+        for metric, rank, answers, higher, numbers in rows
+    ]
+
+
+class _Numbers(NamedTuple):
+    value: float
+    n: int
+    low: float
+    high: float
+    chance: float
+    majority: float
+
+
+class _Pool:
+    """The predictions of all repeats stacked, beside the distinct images they are about."""
+
+    def __init__(self, parts: tuple[Predictions, ...]) -> None:
+        self.target = np.concatenate([part.target for part in parts])
+        self.taxon = np.concatenate([part.taxon for part in parts])
+        sample = np.concatenate([part.sample for part in parts])
+        _, self.first, self.image = np.unique(sample, return_index=True, return_inverse=True)
+
+    def micro(self, values: Floats, chance: Floats, majority: Floats | None) -> list[_Numbers]:
+        """Numbers of each column of ``(rows, columns)``: means over images."""
+        per_image, tested = self._per_image(values)
+        interval = statistics.bootstrap(per_image, groups=self.target[self.first], weights=tested)
+        level = statistics.mean(chance)
+        most = statistics.mean(majority) if majority is not None else np.full(level.shape, np.nan)
+        ends = zip(interval.estimate, interval.n, interval.low, interval.high, level, most, strict=True)
+        return [_Numbers(float(v), int(n), float(a), float(b), float(c), float(m)) for v, n, a, b, c, m in ends]
+
+    def macro(self, values: Floats, chance: Floats, majority: Floats, taxa: NDArray[np.int64]) -> _Numbers:
+        """Numbers of one column ``(rows,)``: means over taxa of the mean within each."""
+        per_image, tested = self._per_image(values[:, None])
+        interval = statistics.bootstrap(per_image[:, 0], groups=taxa[self.first], weights=tested[:, 0], average="macro")
+        return _Numbers(
+            float(interval.estimate),
+            int(interval.n),
+            float(interval.low),
+            float(interval.high),
+            float(statistics.taxon_mean(chance, taxa)),
+            float(statistics.taxon_mean(majority, taxa)),
+        )
+
+    def _per_image(self, values: Floats) -> tuple[Floats, Floats]:
+        """Mean over the repeats of each image, and how many repeats it rests on, ``(n_images, columns)``."""
+        known = ~np.isnan(values)
+        total = np.zeros((len(self.first), values.shape[1]))
+        tested = np.zeros_like(total)
+        np.add.at(total, self.image, np.where(known, values, 0.0))
+        np.add.at(tested, self.image, known.astype(np.float64))
+        return np.divide(total, tested, out=np.full_like(total, np.nan), where=tested > 0), tested
+
+
+def _distances(pool: _Pool, candidates: NDArray[np.int64], taxonomy: Taxonomy) -> dict[str, _Numbers]:
+    """Mistake severity and average hierarchical distance of the deepest first answer, in ranks."""
+    height = metrics.rank_height(pool.target, deepest(pool.taxon[:, :, 0]), taxonomy)
+    chance = statistics.chance_rank_height(pool.target, candidates, taxonomy)
+    finest = np.where(taxonomy.rank[pool.target] == taxonomy.n_ranks - 1, pool.target, -1)
+    commonest = np.bincount(finest[finest >= 0]).argmax() if (finest >= 0).any() else -1
+    majority = metrics.rank_height(pool.target, np.full(len(pool.target), commonest), taxonomy)
+    average = pool.micro(height[:, None], chance[:, None], majority[:, None])[0]
+    mistakes = metrics.mistakes_only(height)[:, None]
+    severity = pool.micro(mistakes, chance[:, None], metrics.mistakes_only(majority)[:, None])[0]
+    wrong = 1 - float(statistics.mean(statistics.chance_hits(pool.target, candidates, taxonomy)[:, -1]))
+    by_chance = float(statistics.mean(chance)) / wrong if wrong > 0 else float("nan")
+    return {
+        "average_hierarchical_distance": average,
+        "mistake_severity": severity._replace(chance=by_chance),
+    }
+
+
+def deepest(taxon: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The finest answer of each row of ``(n, n_ranks)``, ``-1`` where there is none."""
+    answered = taxon >= 0
+    last = taxon.shape[1] - 1 - answered[:, ::-1].argmax(axis=1)
+    return np.asarray(taxon[np.arange(len(taxon)), last])

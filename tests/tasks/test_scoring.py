@@ -1,0 +1,89 @@
+"""The road from probabilities to scores: order, repeats, weights."""
+
+import numpy as np
+import pytest
+
+from taxoeval.metrics import statistics
+from taxoeval.tasks.scoring import deepest, predict, score
+from tests.tasks.clades import clade
+
+
+def uniform_blocks(subject, candidates, positions, seed):
+    rng = np.random.default_rng(seed)
+    for part in np.array_split(positions, 3):
+        yield part, rng.dirichlet(np.ones(len(candidates)), size=len(part)).astype(np.float32)
+
+
+def test_predictions_come_back_in_the_order_of_the_dataset():
+    subject = clade()
+    images = subject.embeddings
+    candidates = np.unique(images.taxon)
+    positions = np.random.default_rng(0).permutation(len(images.taxon))[:50]
+    for one in predict(
+        uniform_blocks(subject, candidates, positions, 1), candidates, images.taxon, images.sample, subject.taxonomy
+    ):
+        np.testing.assert_array_equal(one.sample, images.sample[np.sort(positions)])
+        np.testing.assert_array_equal(one.target, images.taxon[np.sort(positions)])
+        assert one.taxon.shape == (50, 3, 5)
+
+
+def test_repeats_weigh_images_by_how_often_they_were_tested():
+    subject = clade()
+    images = subject.embeddings
+    candidates = np.unique(images.taxon)
+    folds = [
+        predict(
+            uniform_blocks(subject, candidates, positions, seed),
+            candidates,
+            images.taxon,
+            images.sample,
+            subject.taxonomy,
+        )
+        for seed, positions in enumerate([np.arange(96), np.arange(40), np.arange(30, 60)])
+    ]
+    parts = tuple(fold[0] for fold in folds)
+    rows = score(parts, subject.taxonomy, task="t", part="p")
+    (species,) = [s for s in rows if (s.metric, s.rank, s.k) == ("rank_hits", "species", 1)]
+    pooled = np.concatenate([part.taxon[:, -1, 0] == part.target for part in parts])
+    assert species.value == pytest.approx(pooled.mean())
+    assert species.n == 96  # images, not image-fold pairs
+    assert (species.task, species.slice, species.decoder) == ("t", "p", "leaf_argmax")
+
+
+def test_random_answers_score_what_chance_says():
+    subject = clade(n_species=12, per_species=200)
+    images = subject.embeddings
+    candidates = np.unique(images.taxon)
+    one, _ = predict(
+        uniform_blocks(subject, candidates, np.arange(2400), 5),
+        candidates,
+        images.taxon,
+        images.sample,
+        subject.taxonomy,
+    )
+    for row in score((one,), subject.taxonomy, task="t"):
+        if row.k == 1:
+            assert row.value == pytest.approx(row.chance, abs=0.06 if row.rank else 0.1), row
+            assert row.low - 0.03 <= row.chance <= row.high + 0.03
+
+
+def test_micro_and_macro_differ_as_they_should():
+    subject = clade(n_species=3, per_species=4)
+    images = subject.embeddings
+    candidates = np.unique(images.taxon)
+    always_first = np.tile(np.array([0.8, 0.1, 0.1], dtype=np.float32), (12, 1))
+    keep = np.r_[0:4, 4:6, 8:9]  # four, two and one image of the three species
+    one, _ = predict([(keep, always_first[keep])], candidates, images.taxon, images.sample, subject.taxonomy)
+    rows = {(s.metric, s.rank): s for s in score((one,), subject.taxonomy, task="t") if s.k == 1}
+    assert rows["rank_hits", "species"].value == pytest.approx(4 / 7)
+    assert rows["rank_hits_macro", "species"].value == pytest.approx(1 / 3)
+    assert rows["rank_hits_macro", "species"].n == 3
+    assert rows["rank_hits_macro", "genus"].n == 1
+    assert rows["rank_hits", "species"].majority == pytest.approx(4 / 7)
+    assert rows["average_hierarchical_distance", ""].value == pytest.approx(3 / 7)
+    assert rows["mistake_severity", ""].value == 1
+    assert statistics.mean([1.0]) == 1
+
+
+def test_deepest_answer():
+    np.testing.assert_array_equal(deepest(np.array([[1, 2, 3], [1, 2, -1], [1, -1, -1], [-1, -1, -1]])), [3, 2, 1, -1])

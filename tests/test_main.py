@@ -1,0 +1,165 @@
+"""The command line as a user types it: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One embedding store for all runs of this file."""
+    return tmp_path_factory.mktemp("store")
+
+
+def taxoeval(*arguments, folder, store, check=None):
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("WANDB")},
+        "TAXOEVAL_STORE": str(store),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "110",
+    }
+    command = [sys.executable, "-m", "taxoeval", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if check is not None:
+        assert done.returncode == check, done.stdout + done.stderr
+    return done
+
+
+def results(folder):
+    """The folders below that hold a finished run, in order."""
+    return sorted(file.parent for file in Path(folder).glob("outputs/**/run.json"))
+
+
+def scores(folder):
+    return pq.read_table(folder / "scores.parquet").to_pylist()
+
+
+@pytest.fixture(scope="module")
+def default_run(tmp_path_factory, store):
+    """The command without arguments, but for the size of the clade."""
+    folder = tmp_path_factory.mktemp("default")
+    done = taxoeval("dataset.n_images=150", "prompts.templates=none", folder=folder, store=store, check=0)
+    return folder, done
+
+
+def test_a_run_without_arguments_prints_a_table_per_rank(default_run):
+    _, done = default_run
+    for word in ("mini_clip, zero_shot", "mini_clip, knn", "kingdom", "species", "chance", "mistake severity"):
+        assert word in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "W&B: kept offline; to upload it: wandb sync" in done.stdout
+
+
+def test_a_run_writes_scores_predictions_and_its_record(default_run):
+    (folder,) = results(default_run[0])
+    rows = scores(folder)
+    encoders = {(row["encoder"], row["role"]) for row in rows}
+    assert encoders == {("mini_clip", "encoder"), ("colour_texture", "control")}
+    knn = {
+        row["rank"]: row
+        for row in rows
+        if (row["encoder"], row["task"], row["decoder"], row["metric"], row["k"])
+        == ("mini_clip", "knn", "leaf_argmax", "rank_hits", 1)
+    }
+    assert list(knn) == ["kingdom", "phylum", "class", "order", "family", "genus", "species"]
+    for row in knn.values():
+        assert row["low"] <= row["value"] <= row["high"]
+        assert 0 < row["chance"] < 1
+    assert knn["species"]["value"] > 5 * knn["species"]["chance"]
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "ok"
+    statuses = {(cell["role"], cell["task"]): cell["status"] for cell in record["cells"]}
+    assert statuses["control", "zero_shot"] == "unsupported"
+    assert statuses["encoder", "zero_shot"] == "ok"
+    assert record["config"]["dataset"]["n_images"] == 150
+    predictions = pq.read_table(folder / "predictions.parquet").to_pandas()
+    first = predictions.query("encoder == 'mini_clip' and task == 'knn' and decoder == 'leaf_argmax' and position == 1")
+    assert first[first["rank"] == "species"]["correct"].mean() == pytest.approx(knn["species"]["value"])
+    splits = pq.read_table(folder / "splits_encoder_mini_clip_few_shot.parquet").to_pandas()
+    assert set(splits["shots"]) == {1, 5}
+
+
+def test_nothing_is_computed_twice(default_run, store):
+    """A second run reads its vectors from the store: no file in it changes."""
+    before = {file: file.stat().st_mtime_ns for file in store.rglob("*.parquet")}
+    assert before
+    taxoeval(
+        *("dataset.n_images=150", "prompts.templates=none", "logger=none"), folder=default_run[0], store=store, check=0
+    )
+    assert {file: file.stat().st_mtime_ns for file in store.rglob("*.parquet")} == before
+
+
+def test_a_sweep_keeps_its_runs_apart_and_goes_on_after_a_refusal(tmp_path, store):
+    arguments = ("-m", "encoder=mini_clip,pixels", "task=zero_shot", "dataset.n_images=150", "prompts.templates=none")
+    done = taxoeval(*arguments, "~encoder@control", folder=tmp_path, store=store)
+    one, two = results(tmp_path)
+    records = [json.loads((folder / "run.json").read_text()) for folder in (one, two)]
+    assert [record["name"] for record in records] == ["simulated__mini_clip", "simulated__pixels"]
+    assert [record["status"] for record in records] == ["ok", "unsupported"]
+    assert "no text tower" in " ".join(done.stdout.split())
+    assert done.returncode == 2
+    logged = [list(folder.glob("wandb/offline-run-*")) for folder in (one, two)]
+    assert [len(found) for found in logged] == [1, 1]
+
+
+def test_a_users_own_configuration(tmp_path, store):
+    (tmp_path / "conf" / "encoder").mkdir(parents=True)
+    (tmp_path / "conf" / "encoder" / "tiny_pixels.yaml").write_text(
+        "_target_: taxoeval.encoders.weightless.pixels\ngreyscale: true\nname: tiny_pixels\n"
+    )
+    arguments = ("--config-dir", "conf", "encoder=tiny_pixels", "task=knn", "dataset.n_images=150", "logger=none")
+    done = taxoeval(*arguments, "~encoder@control", folder=tmp_path, store=store, check=0)
+    assert "tiny_pixels, knn" in done.stdout
+
+
+def test_typing_errors_are_answered_with_the_right_key(tmp_path, store):
+    done = taxoeval("task.knn.kk=3", folder=tmp_path, store=store, check=1)
+    assert done.stderr.strip() == "taxoeval: task.knn.kk is no setting; did you mean task.knn.k?"
+    done = taxoeval("+lgger=none", "task=knn", folder=tmp_path, store=store, check=1)
+    assert done.stderr.strip().startswith("taxoeval: lgger is no setting; did you mean logger?")
+    assert results(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("nothing.csv", "nothing.csv"),
+        ("empty.csv", "empty.csv"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_line(tmp_path, store, labels, message):
+    (tmp_path / "empty.csv").write_text("filename,genus,species\n")
+    arguments = ("dataset=table", f"dataset.labels={labels}", "task=knn", "logger=none")
+    done = taxoeval(*arguments, folder=tmp_path, store=store, check=1)
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("taxoeval: ")
+    assert message in line
+    assert results(tmp_path) == []
+
+
+def test_an_unknown_encoder_fails_its_cells_and_says_why(tmp_path, store):
+    arguments = ("encoder=timm", "encoder.model=mobilenetv2_1000", "task=knn", "dataset.n_images=150", "logger=none")
+    done = taxoeval(*arguments, "~encoder@control", folder=tmp_path, store=store, check=1)
+    assert "mobilenetv2_100" in done.stderr
+    assert "Traceback" not in done.stderr
+    (folder,) = results(tmp_path)
+    (cell,) = json.loads((folder / "run.json").read_text())["cells"]
+    assert cell["status"] == "failed"
+    assert "mobilenetv2_1000" in cell["reason"]
+
+
+def test_results_that_cannot_be_written_are_one_line(tmp_path, store):
+    (tmp_path / "file").write_text("in the way")
+    arguments = ("dataset.n_images=150", "task=knn", "logger=none", "hydra.run.dir=file/run")
+    done = taxoeval(*arguments, folder=tmp_path, store=store)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("taxoeval: the folder for the results cannot be made")
+    assert "file/run" in line
