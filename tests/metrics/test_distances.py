@@ -118,7 +118,7 @@ def test_average_distance_is_error_times_severity(seed):
 
 
 def test_messages():
-    with pytest.raises(ValueError, match="unknown convention 'hops'; it must be one of rank_height, edge"):
+    with pytest.raises(ValueError, match="unknown convention 'hops'; it must be one of rank_height, padded_height"):
         lca_distance([0], [0], BIRDS, convention="hops")
     with pytest.raises(ValueError, match="a Tree has none: use a Taxonomy, or convention='edge'"):
         lca_distance([0], [0], Tree([-1, 0], ["a", "b"]), convention="rank_height")
