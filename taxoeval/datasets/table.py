@@ -1,0 +1,282 @@
+"""A table of labels (CSV, TSV or Parquet) beside a folder of images."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.datasets.base import ImageDataset, Problem
+from taxoeval.datasets.columns import Columns, assign
+from taxoeval.datasets.images import ImageFiles, is_animated
+from taxoeval.datasets.problems import check_limit, check_on_bad, in_order, settle, undecodable
+from taxoeval.errors import TaxoevalError
+from taxoeval.taxonomy import Taxonomy, arrow, binomials, near_duplicates
+from taxoeval.taxonomy.cells import cleaned
+
+_PLAIN_STEMS = frozenset({"labels", "metadata", "annotations", "index", "data"})
+
+
+def load(
+    labels: str | Path,
+    root: str | Path | None = None,
+    name: str | None = None,
+    image: str = "auto",
+    ranks: str | Sequence[str] | Mapping[str, str] = "auto",
+    label: str = "auto",
+    common_name: str = "auto",
+    on_bad: str = "error",
+    limit: int | None = None,
+) -> ImageDataset:
+    r"""Images listed in a table, one row each, with a column per taxonomic rank.
+
+    Parameters
+    ----------
+    labels
+        The table: ``.csv``, ``.tsv`` (gzipped or not) or ``.parquet``.
+    root
+        Folder that the image paths start from; by default the folder of the table.
+    name
+        Name in tables; by default the table's, or its folder's where it is called ``labels.csv`` or the like.
+    image
+        Column with the image paths; ``auto`` looks for ``filename``, ``filepath``, ``path``, ``image``, ...
+    ranks
+        ``auto`` takes those of the seven main ranks that the table has. Else a list of ranks, coarse to fine, or
+        a mapping from rank to column. ``cls`` is understood as ``class``, and case does not matter.
+    label
+        Column with the label as the source wrote it; ``auto`` looks for ``label``, ``original_label``, ..., and
+        for ``class`` where the rank is called ``cls``. Without one, the name of the taxon is the label.
+    common_name
+        Column with English names; ``auto`` looks for ``common_name`` and the like, and does without.
+    on_bad
+        ``error`` stops at bad rows and lists them; ``skip`` leaves them out, keeps them in ``skipped`` and says how
+        many. Only ``skip`` decodes every image here (about 1 ms each for a small photograph, on top of the
+        extraction); with ``error`` an image that cannot be decoded stops the extraction instead.
+    limit
+        Take the first so many rows only.
+
+    Returns
+    -------
+    ImageDataset
+        One image per row. A table without rank columns but with labels gives a taxonomy with the one rank ``label``.
+
+    Raises
+    ------
+    TaxoevalError
+        If the table or a column is missing, the table is empty, or rows are bad: no path, a path that leaves the
+        root, a missing file, no name at any rank, a name that comes back in its own lineage, the same image twice.
+
+    Notes
+    -----
+    A bare epithet becomes a binomial, *corax* under *Corvus* *Corvus corax*; ``notes`` says what was found. An
+    image that stands there twice with one label loses the later row under ``on_bad="skip"``; with two labels it
+    loses both, since nobody knows which is right.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Image.new("RGB", (8, 8)).save(folder / "1.png")
+    >>> _ = (folder / "labels.csv").write_text("path,genus,species,common_name\n1.png,Corvus,corax,raven\n")
+    >>> dataset = load(folder / "labels.csv")
+    >>> dataset.taxonomy.lineage(dataset.taxon[0]), dataset.common_name
+    (('Corvus', 'Corvus corax'), ('', 'raven'))
+    """
+    check_on_bad(on_bad)
+    check_limit(limit)
+    table = Path(labels).expanduser()
+    folder = Path(root).expanduser() if root is not None else table.parent
+    if not folder.is_dir():
+        raise TaxoevalError(f"{folder}: no such folder; give the folder that the image paths start from (root=...)")
+    columns = assign(arrow.header(table), str(table), image, ranks, label, common_name)
+    rows = _read(table, columns, limit)
+    problems = list(_problems(rows, folder, str(table)))
+    if on_bad == "skip":
+        known = {problem.row for problem in problems}
+        problems += undecodable(ImageFiles(folder, rows.path), str(table), rows.number, known)
+    bad = in_order(problems)
+    notes = [*columns.notes, *rows.notes, *settle(bad, len(rows.path), str(table), on_bad, _hint(bad, rows, folder))]
+    kept = rows.without({problem.row for problem in bad})
+    return _dataset(name or _name(table), kept, folder, table, bad, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The cells that are needed, as stripped text with ``""`` for unknown, row by row."""
+
+    number: list[int]
+    path: list[str]
+    ranks: dict[str, list[str]]
+    label: list[str] | None
+    common: list[str] | None
+    notes: tuple[str, ...]
+
+    def without(self, numbers: set[int]) -> "_Rows":
+        keep = [i for i, number in enumerate(self.number) if number not in numbers]
+
+        def part(column: list[str]) -> list[str]:
+            return [column[i] for i in keep]
+
+        return _Rows(
+            [self.number[i] for i in keep],
+            part(self.path),
+            {rank: part(column) for rank, column in self.ranks.items()},
+            None if self.label is None else part(self.label),
+            None if self.common is None else part(self.common),
+            self.notes,
+        )
+
+    def lineage(self, i: int) -> tuple[str, ...]:
+        return tuple(column[i] for column in self.ranks.values())
+
+
+def _read(table: Path, columns: Columns, limit: int | None) -> _Rows:
+    try:
+        raw = arrow.read_columns(table, columns.names)
+    except (NotImplementedError, ValueError) as error:  # pyarrow's, for example for images inside the table
+        raise TaxoevalError(f"{table}: {', '.join(columns.names)} must be columns of text ({error})") from error
+    cells = {key: _text(column.slice(0, limit)) for key, column in raw.items()}
+    n = len(cells[columns.image])
+    if n == 0:
+        raise TaxoevalError(f"{table}: the table has no rows; it needs one row per image below the header")
+    first = 1 if arrow.separator(table) is None else 2  # the header is line 1 of a text table
+    ranks = {rank: cells[column] for rank, column in columns.ranks.items()}
+    notes = []
+    if "genus" in ranks and "species" in ranks:
+        ranks["species"], note = binomials(ranks["genus"], ranks["species"])
+        notes = [note] if note else []
+    labels = cells[columns.label] if columns.label is not None else None
+    if not ranks:
+        if labels is None:
+            raise TaxoevalError(
+                f"{table}: no column of a taxonomic rank and no label; name them, ranks={{species: COLUMN}} or "
+                f"label=COLUMN; the columns are {', '.join(arrow.header(table))}"
+            )
+        ranks, notes = {"label": labels}, [f"no rank columns: {columns.label!r} is read as flat labels"]
+    commons = cells[columns.common_name] if columns.common_name is not None else None
+    return _Rows(list(range(first, first + n)), cells[columns.image], ranks, labels, commons, tuple(notes))
+
+
+def _text(column: object) -> list[str]:
+    values: list[str | None] = column.to_pylist()  # type: ignore[attr-defined]
+    known = {value: cleaned(value) for value in dict.fromkeys(values)}
+    return [known[value] for value in values]
+
+
+def _problems(rows: _Rows, root: Path, where: str) -> Iterator[Problem]:
+    """Everything that can be seen without opening an image."""
+    for i, (number, path) in enumerate(zip(rows.number, rows.path, strict=True)):
+        reason = _path_problem(path, root) or _lineage_problem(rows.lineage(i))
+        if reason:
+            yield Problem(where, number, path, reason)
+    yield from _repeated(rows, root, where)
+
+
+def _below(root: Path, path: str) -> str:
+    """A path without detours and relative to the root, or ``""`` where it leads out of it (symbolic links may)."""
+    base = os.path.normpath(root.absolute())
+    full = os.path.normpath(f"{base}/{path}" if not path.startswith("/") else path)
+    return full[len(base) :].lstrip("/") if full.startswith(base.rstrip("/") + "/") else ""
+
+
+def _path_problem(path: str, root: Path) -> str:
+    if not path:
+        return "no image path"
+    below = _below(root, path)
+    if not below:
+        return f"leads out of the image root (root={root})"
+    if not (root / below).is_file():
+        return f"no such file (under {root})"
+    return ""
+
+
+def _lineage_problem(lineage: tuple[str, ...]) -> str:
+    named = [name for name in lineage if name]
+    known = [name for k, name in enumerate(named) if k == 0 or name != named[k - 1]]
+    if not known:
+        return "no name at any rank"
+    if len(set(known)) < len(known):
+        return f"the lineage goes in a circle ({' > '.join(known)})"
+    return ""
+
+
+def _repeated(rows: _Rows, root: Path, where: str) -> Iterator[Problem]:
+    """Rows whose image stands in another row too."""
+    places: dict[str, list[int]] = {}
+    for i, path in enumerate(rows.path):
+        if path:
+            places.setdefault(_below(root, path) or path, []).append(i)
+    for same in places.values():
+        if len(same) < 2:
+            continue
+        one_label = len({rows.lineage(i) for i in same}) == 1
+        listed = ", ".join(str(rows.number[i]) for i in same)
+        for i in same[1:] if one_label else same:
+            reason = "duplicate row" if one_label else "one image with conflicting labels"
+            yield Problem(where, rows.number[i], rows.path[i], f"{reason} (rows {listed})")
+
+
+def _hint(bad: Sequence[Problem], rows: _Rows, root: Path) -> str:
+    absent = sum(problem.reason.startswith(("no such file", "leads out")) for problem in bad)
+    if absent < len(rows.path):
+        return ""
+    return f"Not one image is there: are they downloaded, and do their paths start from {root} (root=...)?"
+
+
+def _name(table: Path) -> str:
+    stem = table.name.split(".")[0]
+    return table.resolve().parent.name if stem.casefold() in _PLAIN_STEMS else stem
+
+
+def _dataset(
+    name: str, rows: _Rows, root: Path, table: Path, skipped: tuple[Problem, ...], notes: list[str]
+) -> ImageDataset:
+    taxonomy, taxon = Taxonomy.from_columns(rows.ranks, ranks=tuple(rows.ranks))
+    names = taxonomy.names[taxon]
+    paths = [_below(root, path) for path in rows.path]
+    notes += [_coverage(rows), *_alike(taxonomy)]
+    common, conflicts = _common_names(rows.common, taxon, len(taxonomy))
+    notes += [f"{conflicts} taxa have several common names: the commonest is used"] if conflicts else []
+    animated = sum(is_animated(root / path) for path in paths)
+    notes += [f"{animated} images are animated: their first frame is used"] if animated else []
+    return ImageDataset(
+        name=name,
+        taxonomy=taxonomy,
+        taxon=taxon,
+        sample=np.array(paths, dtype=np.str_),
+        source=ImageFiles(root, paths, rows.number, str(table)),
+        common_name=common,
+        label=np.array([a or b for a, b in zip(rows.label or names, names, strict=True)], dtype=np.str_),
+        skipped=skipped,
+        notes=tuple(notes),
+    )
+
+
+def _coverage(rows: _Rows) -> str:
+    known = {rank: sum(map(bool, column)) for rank, column in rows.ranks.items()}
+    n = len(rows.path)
+    gaps = ", ".join(f"{rank} {k}" for rank, k in known.items() if k < n)
+    return f"{n} images; " + (f"known for fewer: {gaps}" if gaps else "every rank is known for every image")
+
+
+def _alike(taxonomy: Taxonomy) -> list[str]:
+    causes = [record for record in near_duplicates(taxonomy) if not record.inherited]
+    if not causes:
+        return []
+    listed = ", ".join(f"{record.rank} {record.name}" for record in causes[:3])
+    more = f" and {len(causes) - 3} more" if len(causes) > 3 else ""
+    return [f"several taxa share a name and stay apart ({listed}{more}); taxonomy.near_duplicates lists their lineages"]
+
+
+def _common_names(column: list[str] | None, taxon: NDArray[np.int64], n_taxa: int) -> tuple[tuple[str, ...], int]:
+    """The commonest common name of each taxon, the first of several equally common, and how many had a choice."""
+    seen: dict[int, Counter[str]] = {}
+    for i, name in zip(taxon.tolist(), column or [], strict=False):
+        if name:
+            seen.setdefault(i, Counter())[name] += 1
+    best = {i: names.most_common(1)[0][0] for i, names in seen.items()}
+    return tuple(best.get(i, "") for i in range(n_taxa)), sum(len(names) > 1 for names in seen.values())
