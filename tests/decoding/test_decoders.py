@@ -53,6 +53,18 @@ def test_a_candidate_at_an_inner_rank_answers_down_to_it():
     assert summed.probability[0, 2, 0] == 0.4
 
 
+def test_nested_candidates_are_no_rivals():
+    """The genus wins narrowly over its own species; the best species below it is the answer at species."""
+    leaf = leaf_argmax([[0.35, 0.30, 0.03, 0.32]], [CORVUS, RAVEN, CROW, TIT], BIRDS, k=3)
+    np.testing.assert_array_equal(leaf.taxon[0], [[CORVIDAE, PARIDAE, -1], [CORVUS, PARUS, -1], [RAVEN, TIT, CROW]])
+    np.testing.assert_allclose(leaf.probability[0, :, 0], [0.68, 0.68, 0.30])
+
+
+def test_a_nested_candidate_without_support_below_it_stops_there():
+    leaf = leaf_argmax([[0.6, 0.0, 0.4]], [CORVUS, RAVEN, TIT], BIRDS, k=2)
+    np.testing.assert_array_equal(leaf.taxon[0], [[CORVIDAE, PARIDAE], [CORVUS, PARUS], [-1, TIT]])
+
+
 def test_candidates_of_probability_zero_are_no_answer():
     for decode in DECODERS:
         answers = decode([[1.0, 0.0]], [RAVEN, TIT], BIRDS, k=2)
@@ -71,7 +83,10 @@ def naive(rule, probability, candidates, taxonomy):
                 taxon = int(taxonomy.ancestor[c, r])
                 mass[taxon] = mass.get(taxon, 0.0) + value
             if rule == "leaf_argmax":
-                winner = min(c for c, value in zip(candidates, p, strict=True) if value == p.max())
+                pool = list(zip(candidates, p, strict=True))
+                while pool:  # the best, then the best below it, and so on
+                    winner = min(c for c, value in pool if value == max(v for _, v in pool))
+                    pool = [(c, v) for c, v in pool if c != winner and taxonomy.lca([c], [winner])[0] == winner]
                 row.append(int(taxonomy.ancestor[winner, r]))
             else:
                 known = {taxon: value for taxon, value in mass.items() if taxon >= 0}

@@ -1,0 +1,158 @@
+"""Images to vectors, each image of each encoder once: hash, look up, compute what is missing, store, return."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from taxoeval.embedding.loading import ImageBatch, ImagesToDo, choose_workers, collate, hash_images
+from taxoeval.embedding.progress import progress_bar
+from taxoeval.embedding.shards import ShardWriter
+from taxoeval.embedding.store import EmbeddingStore
+from taxoeval.encoders.base import fingerprint_key
+from taxoeval.errors import TaxoevalError
+from taxoeval.records import Embeddings
+
+if TYPE_CHECKING:
+    from taxoeval.datasets.base import ImageDataset
+    from taxoeval.encoders.base import Encoder
+
+# Images that one CPU stream takes through the network at a time.
+_PIECE = 4
+
+
+def embed_images(
+    encoder: "Encoder",
+    dataset: "ImageDataset",
+    store: EmbeddingStore,
+    *,
+    batch_size: int = 32,
+    workers: int | Literal["auto"] = "auto",
+    device: str = "auto",
+    shard_size: int = 1024,
+    progress: bool = True,
+) -> Embeddings:
+    """The vectors of a dataset, from the store where they are there, else computed and stored.
+
+    Parameters
+    ----------
+    encoder
+        What computes them. Its fingerprint decides which stored vectors may be used.
+    dataset
+        The images. Copies of one image (same bytes) are computed once.
+    store
+        Where vectors are kept.
+    batch_size
+        Images per batch. On a CPU the network meets them in smaller pieces.
+    workers
+        Processes that read and transform images; 0 does it in this one. ``"auto"`` looks at the machine.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    shard_size
+        Images per part of the store, rounded up to whole batches: at most so many are computed again after a kill.
+        A part is also closed when it is a minute old.
+    progress
+        Draw a bar if standard error is a terminal.
+
+    Returns
+    -------
+    Embeddings
+        In the order of the dataset, not normalised. ``source`` is the same whenever encoder and images are.
+
+    Raises
+    ------
+    TaxoevalError
+        If an image cannot be read (file and row), a vector is not finite (sample), the device is absent or the
+        disk refuses. What was finished before stays in the store.
+    ValueError
+        If a size is below 1 or the encoder's vectors have another length than it says.
+
+    Notes
+    -----
+    After a kill the next call meets the batches that were left, cut as before, and so gives the same bits as an
+    uninterrupted call. Across batch sizes, devices and library versions vectors agree to rounding only; versions are
+    part of the fingerprint, the other two are not.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from taxoeval.datasets import simulated
+    >>> from taxoeval.encoders import weightless
+    >>> dataset = simulated.load(n_species=4, n_images=6, size=32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = EmbeddingStore(folder)
+    ...     first = embed_images(weightless.pixels(), dataset, store)
+    ...     again = embed_images(weightless.pixels(), dataset, store)
+    >>> len(first.vectors), bool((first.vectors == again.vectors).all()), first.source == again.source
+    (6, True, True)
+    """
+    if min(batch_size, shard_size) < 1:
+        raise ValueError(f"batch_size and shard_size must be at least 1, got {batch_size} and {shard_size}")
+    shelf = store.shelf(encoder, "images")
+    contents = hash_images(dataset.source, progress=progress)
+    row: dict[str, int] = {}
+    inverse = np.array([row.setdefault(content, len(row)) for content in contents], dtype=np.int64)
+    unique = list(row)
+    vectors, stored = shelf.gather(unique)
+    if not stored.all():
+        missing = np.flatnonzero(~stored)
+        image = np.unique(inverse, return_index=True)[1][missing]
+        todo = ImagesToDo(dataset.source, image, encoder.transform)
+        keys = [unique[m] for m in missing]
+        _compute(encoder, todo, keys, ShardWriter(shelf, shard_size), batch_size, workers, device, progress)
+        vectors[missing] = shelf.read_back(keys)
+    return Embeddings(
+        vectors=vectors[inverse] if len(unique) < len(inverse) else vectors,
+        taxon=dataset.taxon,
+        sample=dataset.sample,
+        source=hashlib.sha256("\n".join([fingerprint_key(encoder.fingerprint), *contents]).encode()).hexdigest(),
+    )
+
+
+def _compute(
+    encoder: "Encoder",
+    todo: ImagesToDo,
+    keys: list[str],
+    writer: ShardWriter,
+    batch_size: int,
+    workers: int | Literal["auto"],
+    device: str,
+    progress: bool,
+) -> None:
+    import torch
+    from torch.utils.data import DataLoader
+
+    from taxoeval.embedding.predict import choose_device, predict
+    from taxoeval.embedding.streams import on_device
+
+    chosen = choose_device(device, has_module=encoder.module is not None)
+    n_workers = choose_workers(workers, len(todo), batch_size, chosen, weightless=encoder.module is None)
+    loader: DataLoader[Any] = DataLoader(
+        todo,  # type: ignore[arg-type]
+        batch_size=batch_size,
+        num_workers=n_workers,
+        collate_fn=collate,
+        pin_memory=chosen == "cuda",
+        # Its own, so that what is random elsewhere does not depend on what the store already held.
+        generator=torch.Generator().manual_seed(0),
+    )
+
+    with (
+        writer,
+        on_device(encoder.embed_images, chosen, _PIECE) as embed,
+        progress_bar(f"encoding with {encoder.name}", len(todo), "images", shown=progress) as advance,
+    ):
+
+        def embed_batch(batch: ImageBatch) -> torch.Tensor:
+            return torch.empty(0, encoder.dimension) if batch.pixels is None else embed(batch.pixels)
+
+        def on_batch(vectors: torch.Tensor, batch: ImageBatch) -> None:
+            found = vectors.float().cpu().numpy()
+            if len(found):
+                positions = batch.positions
+                writer.add([keys[p] for p in positions], found, [todo.where(p) for p in positions])
+            advance(len(found))
+            if batch.failure:
+                raise TaxoevalError(batch.failure)
+
+        predict(encoder.module, embed_batch, loader, chosen, on_batch)
