@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
     for dataset in sorted({row["dataset"] for row in wanted}):
         here = [row for row in wanted if row["dataset"] == dataset]
         ranks = list(dict.fromkeys(row["rank"] for row in here))
-        print(f"\n**{dataset}** (% of images, 95 % interval over taxa and images)\n")
+        print(f"\n**{dataset}**\n")
         print("| encoder | " + " | ".join(ranks) + " |")
         print("|---" * (len(ranks) + 1) + "|")
         for encoder in dict.fromkeys(row["encoder"] for row in here):
@@ -38,6 +38,8 @@ def cell(row: dict[str, float]) -> str:
     """Value with its interval, or a dash where nothing could be scored."""
     if row["value"] is None:
         return "–"
+    if row["low"] == row["high"]:
+        return f"{100 * row['value']:.0f}"
     return f"{number(row['value'])} ({number(row['low'])}–{number(row['high'])})"
 
 
