@@ -53,6 +53,7 @@ colour_texture (control), zero_shot: unsupported: colour_texture has no text tow
 
 accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies
 in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored
+rank sum: the candidates of a taxon vote together, rank by rank; a control knows no biology
 most common: always answering the commonest taxon; chance: a blind guess among the candidates
 ranks to climb: from the true taxon up to the first that it shares with the answer
 
