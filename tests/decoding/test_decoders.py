@@ -126,6 +126,8 @@ def test_many_candidates_take_the_same_k_best_as_a_full_sort():
     rng = np.random.default_rng(4)
     score = rng.integers(0, 40, size=(30, 200)).astype(float)
     np.testing.assert_array_equal(best(score, 5), np.argsort(-score, axis=1, kind="stable")[:, :5])
+    distinct = rng.permuted(np.tile(np.arange(1.0, 201.0), (30, 1)), axis=1).astype(np.float32)
+    np.testing.assert_array_equal(best(distinct, 20), np.argsort(-distinct, axis=1)[:, :20])
 
 
 @pytest.mark.parametrize(
