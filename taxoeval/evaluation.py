@@ -103,7 +103,7 @@ def evaluate(
             with _timed(timings, f"{role}.embed"):
                 subject = _embed(encoder, images, runtime)
         except Exception as error:
-            cells += [_failed(role, role, task, error, folder) for task in tasks]
+            cells += [_failed(names.get(role, role), role, task, error, folder) for task in tasks]
             continue
         cells += [_ask(encoder.name, role, key, task, subject, folder) for key, task in tasks.items()]
     run = Run(
@@ -186,7 +186,7 @@ def _failed(encoder: str, role: str, task: str, error: Exception, folder: Path) 
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         reason = f"{type(error).__name__}: {reason} (traceback in {file.name})"
-    print(f"taxoeval: {role} {encoder}, {task}: {reason}", file=sys.stderr)
+    print(f"taxoeval: {encoder}{'' if encoder == role else f' ({role})'}, {task}: {reason}", file=sys.stderr)
     return Cell(encoder=encoder, role=role, task=task, status="failed", reason=reason)
 
 

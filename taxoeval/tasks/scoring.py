@@ -78,8 +78,10 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
     """Scores of one decoder's predictions, which may come in repeats (folds) over overlapping samples.
 
     Accuracy per rank, top-1 and top-k, over images (``rank_hits``) and over taxa (``rank_hits_macro``); severity of
-    mistakes and average hierarchical distance in ranks. Intervals resample taxa, then images; an image tested in
-    several repeats is one image, with the mean of its values weighted by how often it was tested.
+    mistakes and average hierarchical distance in ranks. Of the first answers: how many are given (``coverage``), how
+    far their probabilities are from their accuracy (``calibration_error``, 15 bins), and how many images get answers
+    that contradict each other (``tice``). Intervals resample taxa, then images; an image tested in several repeats is
+    one image, with the mean of its values weighted by how often it was tested.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
     """
     pool = _Pool(parts)
     candidates, k = parts[0].candidates, pool.taxon.shape[2]
-    rows: list[tuple[str, str, int, bool, _Numbers]] = []
+    rows: list[_Named] = []
     hits = metrics.rank_hits(pool.target, pool.taxon[:, :, :1], taxonomy)
     chance = statistics.chance_hits(pool.target, candidates, taxonomy)
     majority = statistics.majority_hits(pool.target, taxonomy)
@@ -112,6 +114,7 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
         for rank, numbers in zip(taxonomy.ranks, pool.micro(hits, chance, None), strict=True):
             rows.append(("rank_hits", rank, k, True, numbers))
     rows += [(name, "", 1, False, numbers) for name, numbers in _distances(pool, candidates, taxonomy).items()]
+    rows += _answers(pool, taxonomy)
     return [
         Score(
             metric=metric,
@@ -136,12 +139,17 @@ class _Numbers(NamedTuple):
     majority: float
 
 
+_Named = tuple[str, str, int, bool, _Numbers]
+"""Metric, rank, k, whether higher is better, and the numbers."""
+
+
 class _Pool:
     """The predictions of all repeats stacked, beside the distinct images they are about."""
 
     def __init__(self, parts: tuple[Predictions, ...]) -> None:
         self.target = np.concatenate([part.target for part in parts])
         self.taxon = np.concatenate([part.taxon for part in parts])
+        self.probability = np.concatenate([part.probability for part in parts])
         sample = np.concatenate([part.sample for part in parts])
         _, self.first, self.image = np.unique(sample, return_index=True, return_inverse=True)
 
@@ -193,6 +201,25 @@ def _distances(pool: _Pool, candidates: NDArray[np.int64], taxonomy: Taxonomy) -
         "average_hierarchical_distance": average,
         "mistake_severity": severity._replace(chance=by_chance),
     }
+
+
+def _answers(pool: _Pool, taxonomy: Taxonomy) -> list[_Named]:
+    """What the first answers are like, whatever the truth: given at all, of one path, as sure as they are right."""
+    first, sure = pool.taxon[:, :, 0], pool.probability[:, :, 0]
+    hits = metrics.rank_hits(pool.target, pool.taxon[:, :, :1], taxonomy)
+    answered = np.where(np.isnan(hits), np.nan, first >= 0)
+    nowhere = np.full(answered.shape, np.nan)
+    rows: list[_Named] = [
+        ("coverage", rank, 1, True, numbers)
+        for rank, numbers in zip(taxonomy.ranks, pool.micro(answered, nowhere, None), strict=True)
+    ]
+    nan = float("nan")
+    for r, rank in enumerate(taxonomy.ranks):
+        stated = ~np.isnan(hits[:, r]) & ~np.isnan(sure[:, r])
+        error = metrics.calibration_error(hits[stated, r], np.minimum(sure[stated, r], 1.0))
+        rows.append(("calibration_error", rank, 1, False, _Numbers(error, int(stated.sum()), nan, nan, nan, nan)))
+    contradiction = pool.micro(metrics.tice(first, taxonomy)[:, None], np.full((len(first), 1), np.nan), None)[0]
+    return [*rows, ("tice", "", 1, False, contradiction)]
 
 
 def deepest(taxon: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -62,7 +62,7 @@ def test_random_answers_score_what_chance_says():
         subject.taxonomy,
     )
     for row in score((one,), subject.taxonomy, task="t"):
-        if row.k == 1:
+        if row.k == 1 and not np.isnan(row.chance):
             assert row.value == pytest.approx(row.chance, abs=0.06 if row.rank else 0.1), row
             assert row.low - 0.03 <= row.chance <= row.high + 0.03
 
@@ -87,3 +87,28 @@ def test_micro_and_macro_differ_as_they_should():
 
 def test_deepest_answer():
     np.testing.assert_array_equal(deepest(np.array([[1, 2, 3], [1, 2, -1], [1, -1, -1], [-1, -1, -1]])), [3, 2, 1, -1])
+
+
+def test_coverage_calibration_and_contradictions_of_answers():
+    subject = clade(n_species=12, per_species=1)  # species 0 to 2 in genus 0, 3 to 5 in genus 1, both in family 0
+    images, taxonomy = subject.embeddings, subject.taxonomy
+    species = images.taxon[:6]
+    genus = taxonomy.ancestor[species[0], 1]
+    candidates = np.sort(np.array([genus, *species[1:]]))
+    probability = np.zeros((2, len(candidates)), dtype=np.float32)
+    probability[0, np.searchsorted(candidates, genus)] = 1.0  # stops at the genus, rightly
+    probability[1, np.searchsorted(candidates, species[[1, 3, 4, 5]])] = [0.4, 0.25, 0.2, 0.15]  # genus 1 has 0.6
+    blocks = [(np.array([0, 1]), probability)]
+    leaf, summed = predict(blocks, candidates, images.taxon, images.sample, taxonomy)
+
+    def row(part, metric, rank):
+        (found,) = [s for s in score((part,), taxonomy, task="t") if (s.metric, s.rank) == (metric, rank)]
+        return found
+
+    assert row(leaf, "coverage", "genus").value == 1
+    assert row(leaf, "coverage", "species").value == 0.5
+    assert row(leaf, "tice", "").value == 0
+    assert row(summed, "tice", "").value == 0.5  # species of genus 0, but genus 1
+    assert row(leaf, "calibration_error", "species").value == pytest.approx(0.6)  # said 0.4, is always right
+    assert row(leaf, "calibration_error", "species").n == 1
+    assert row(summed, "calibration_error", "genus").value == pytest.approx((0 + 0.6) / 2)
