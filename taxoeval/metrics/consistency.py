@@ -87,7 +87,8 @@ def tice(pred: ArrayLike, taxonomy: Taxonomy) -> Floats:
 
     Notes
     -----
-    An answer at a rank that the finer answer's lineage leaves open is a contradiction: the tree has no such path.
+    An answer at a rank that a finer answer's lineage leaves open contradicts nothing by itself, since the hole is
+    unknown; it does if the two name different taxa at a rank above. Published code knows no holes.
 
     References
     ----------
@@ -108,7 +109,7 @@ def tice(pred: ArrayLike, taxonomy: Taxonomy) -> Floats:
 
 
 def first_incoherent_rank(pred: ArrayLike, taxonomy: Taxonomy) -> Floats:
-    """The coarsest rank whose answer does not lie below the answers given above it.
+    """The coarsest rank whose answer contradicts one given above it.
 
     Parameters
     ----------
@@ -240,14 +241,15 @@ def top_overlap_ratio(target: ArrayLike, pred: ArrayLike, taxonomy: Taxonomy) ->
 
 
 def _contradicts(answers: Table, taxonomy: Taxonomy) -> NDArray[np.bool_]:
-    """Per rank, whether the answer is not a descendant of the last answer above it."""
+    """Per rank, whether the answer's lineage names another taxon than the lineage of an answer above it, somewhere."""
     wrong = np.zeros(answers.shape, dtype=bool)
-    above = np.full(len(answers), -1, dtype=np.int32)
-    for r in range(taxonomy.n_ranks):
+    for r in range(1, taxonomy.n_ranks):
         here = answers[:, r]
-        inside = (here >= above) & (here < above + taxonomy.size[above])  # the subtree of a node is a slice of ids
-        wrong[:, r] = (here >= 0) & (above >= 0) & ~inside
-        above = np.where(here >= 0, here, above)
+        for q in range(r):
+            above = answers[:, q]
+            fine, coarse = taxonomy.ancestor[here, : q + 1], taxonomy.ancestor[above, : q + 1]
+            differ = ((fine != coarse) & (fine >= 0) & (coarse >= 0)).any(axis=1)
+            wrong[:, r] |= (here >= 0) & (above >= 0) & differ
     return wrong
 
 

@@ -1,17 +1,17 @@
 """The tables a run prints: one per encoder, task and part of the data, with a row per rank."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taxoeval.records import Score
+from taxoeval.reports.decoders import Parts, decoder_table, plain, stacked
 from taxoeval.reports.numbers import NOTHING, count, percent, ranks
 from taxoeval.reports.run import Cell, Run
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
 WIDTH = 100
 """Columns used where the output is no terminal, such as a file or the log of a continuous integration job."""
@@ -19,12 +19,11 @@ WIDTH = 100
 LEGEND = (
     "accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies",
     "in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored",
-    "rank sum: the candidates of a taxon vote together, rank by rank; a control knows no biology",
+    "decoders: rules that turn the same scores into answers; contradicting: % of images whose answers at",
+    "two ranks exclude each other; calib. error (stated minus observed), answered: %, finest rank",
     "most common: always answering the commonest taxon; chance: a blind guess among the candidates",
     "ranks to climb: from the true taxon up to the first that it shares with the answer",
 )
-
-_Parts = Mapping[tuple[str, int, str], Score]  # by metric, k and rank
 
 
 def print_run(run: Run, folder: Path | None = None, console: "Console | None" = None) -> None:
@@ -85,7 +84,7 @@ def _has_partner(control: Cell, run: Run) -> bool:
     return control.status == "ok" and any(_blocks(cell).keys() & _blocks(control).keys() for cell in partners)
 
 
-def _blocks(cell: Cell) -> dict[tuple[str, str], _Parts]:
+def _blocks(cell: Cell) -> dict[tuple[str, str], Parts]:
     """The scores of a cell by part of the data and decoder, in the order in which they come."""
     blocks: dict[tuple[str, str], dict[tuple[str, int, str], Score]] = {}
     for score in cell.scores:
@@ -102,11 +101,10 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         return
     blocks = _blocks(cell)
     for part in dict.fromkeys(part for part, _ in blocks):
-        (decoder, scores), *others = [(rule, parts) for (piece, rule), parts in blocks.items() if piece == part]
-        same = [rule for rule, parts in others if _accuracies(parts) == _accuracies(scores)]
-        columns = [(_stacked(rule), parts) for rule, parts in others if rule not in same]
-        columns += [
-            (_stacked(f"control_{other.encoder}"), _blocks(other)[part, decoder])
+        rules = {rule: parts for (piece, rule), parts in blocks.items() if piece == part}
+        decoder, scores = next(iter(rules.items()))
+        controls = [
+            (other.encoder, _blocks(other)[part, decoder])
             for other in run.cells
             if other.role == "control"
             and other is not cell
@@ -115,22 +113,17 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         ]
         title = ", ".join([name, cell.task, *([part] if part != "all" else []), decoder])
         _line(out, f"\n{title}", "bold")
-        out.print(_table(scores, run.taxonomy.ranks, columns, out.width))
+        out.print(_table(scores, run.taxonomy.ranks, controls, out.width))
         for line in _below(cell, part, decoder, scores):
             _line(out, line)
-        if same:
-            _line(out, f"{' and '.join(same)}: the same accuracies as {decoder}", "dim")
+        if len(rules) > 1:
+            out.print(decoder_table(rules, run.taxonomy.ranks, out.width))
     for note in cell.notes:
         _line(out, f"note: {note}", "dim")
 
 
-def _accuracies(scores: _Parts) -> list[tuple[str, int, str, str]]:
-    """What a table shows of a decoder, to tell whether two differ."""
-    return [(*key, percent(s.value)) for key, s in scores.items() if key[0] == "rank_hits"]
-
-
-def _table(scores: _Parts, rank_names: Sequence[str], columns: Sequence[tuple[str, _Parts]], width: int) -> "Table":
-    """One row per rank: the decoder of the table with intervals, and the accuracies of others beside it."""
+def _table(scores: Parts, rank_names: Sequence[str], controls: Sequence[tuple[str, Parts]], width: int) -> "Table":
+    """One row per rank: the first decoder with intervals, and what stands beside it."""
     from rich import box
     from rich.table import Table
 
@@ -138,29 +131,18 @@ def _table(scores: _Parts, rank_names: Sequence[str], columns: Sequence[tuple[st
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if roomy else 0, 0, 0), expand=False
     )
-    beside = [heading for heading, _ in columns]
+    beside = [stacked(f"control_{encoder}") for encoder, _ in controls]
     for i, heading in enumerate(["rank", "accuracy %", "per taxon %", *beside, "most\ncommon", "chance", "n"]):
-        table.add_column(_plain(heading), justify="left" if i < 3 else "right", vertical="bottom", no_wrap=i < 3)
+        table.add_column(plain(heading), justify="left" if i < 3 else "right", vertical="bottom", no_wrap=i < 3)
     for rank in rank_names:
         score = scores.get(("rank_hits", 1, rank))
         if score is not None:
             macro = scores.get(("rank_hits_macro", 1, rank))
-            table.add_row(*(_plain(text) for text in _row(rank, score, macro, [parts for _, parts in columns])))
+            table.add_row(*(plain(text) for text in _row(rank, score, macro, [parts for _, parts in controls])))
     return table
 
 
-def _stacked(name: str) -> str:
-    """A name in a narrow column: one word a line."""
-    return name.replace("-", "_").replace("_", "\n")
-
-
-def _plain(text: str) -> "Text":
-    from rich.text import Text
-
-    return Text(text)
-
-
-def _row(rank: str, score: Score, macro: Score | None, beside: Iterable[_Parts]) -> list[str]:
+def _row(rank: str, score: Score, macro: Score | None, beside: Iterable[Parts]) -> list[str]:
     others = [parts.get(("rank_hits", 1, rank)) for parts in beside]
     values = [percent(other.value) if other is not None else NOTHING for other in others]
     if score.n == 0:
@@ -182,7 +164,7 @@ def _aligned(value: str, beside: str) -> str:
     return f"{value:>5} {beside}".rstrip()
 
 
-def _below(cell: Cell, part: str, decoder: str, scores: _Parts) -> Iterator[str]:
+def _below(cell: Cell, part: str, decoder: str, scores: Parts) -> Iterator[str]:
     """What stands below a table: how far mistakes go, and among how many taxa."""
     severity = scores.get(("mistake_severity", 1, ""))
     if severity is not None:

@@ -60,14 +60,20 @@ def test_an_answer_is_judged_at_the_rank_of_its_column():
     assert tice([[CORVIDAE, CORVIDAE, RAVEN]], BIRDS) == 0  # a family is no answer for the genus
 
 
-def test_a_hole_on_the_way_is_skipped_and_filling_it_is_a_contradiction():
+def test_a_hole_is_unknown_and_contradicts_only_through_what_stands_above_it():
     fishes = Taxonomy.from_lineages(
-        [("Chordata", "", "Cyprinus", "Cyprinus carpio"), ("Chordata", "Percidae", "Perca", "Perca fluviatilis")],
+        [
+            ("Chordata", "", "Cyprinus", "Cyprinus carpio"),
+            ("Chordata", "Percidae", "Perca", "Perca fluviatilis"),
+            ("Mollusca", "Helicidae", "Helix", "Helix pomatia"),
+        ],
         ranks=("phylum", "family", "genus", "species"),
     )
     chordata, cyprinus, carp, percidae = fishes.ids(["Chordata", "Cyprinus", "Cyprinus carpio", "Percidae"])
     right, filled = [chordata, -1, cyprinus, carp], [chordata, percidae, cyprinus, carp]
-    np.testing.assert_array_equal(tice([right, filled], fishes), [0, 1])
+    snail = fishes.ids(["Helicidae"])[0]
+    np.testing.assert_array_equal(tice([right, filled], fishes), [0, 0])
+    np.testing.assert_array_equal(tice([[-1, snail, cyprinus, carp]], fishes), [1])  # another phylum
     np.testing.assert_array_equal(full_path_hits([carp, carp], [right, filled], fishes), [1, 1])
     np.testing.assert_array_equal(top_overlap_ratio([carp, carp], [right, filled], fishes), [1, 1])
 
@@ -92,7 +98,8 @@ def test_a_path_by_its_definition(seed):
 
     def is_path(row):
         given_answers = [int(a) for a in row if a >= 0]
-        return any(set(given_answers) <= set(climb(leaf, taxonomy)) for leaf in given_answers)
+        named = [{int(taxonomy.rank[x]): x for x in climb(a, taxonomy)} for a in given_answers]
+        return all(one[r] == two[r] for one in named for two in named for r in one.keys() & two.keys())
 
     for i, row in enumerate(answers):
         if (row < 0).all():

@@ -53,7 +53,8 @@ colour_texture (control), zero_shot: unsupported: colour_texture has no text tow
 
 accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies
 in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored
-rank sum: the candidates of a taxon vote together, rank by rank; a control knows no biology
+decoders: rules that turn the same scores into answers; contradicting: % of images whose answers at
+two ranks exclude each other; calib. error (stated minus observed), answered: %, finest rank
 most common: always answering the commonest taxon; chance: a blind guess among the candidates
 ranks to climb: from the true taxon up to the first that it shares with the answer
 
@@ -160,3 +161,27 @@ def test_percent(value: float, text: str):
 def test_scores_alone_are_enough():
     row = Score("rank_hits", 0.5, 10, "species", 1, 0.25, 0.75, 0.1, 0.2, True, "knn", "leaf_argmax")
     assert "50.0 (25.0–75.0)" in printed(fake.run(cells=(Cell("e", "encoder", "knn", "ok", scores=(row,)),)))
+
+
+def test_decoders_are_compared_where_there_are_several():
+    scores = [
+        *fake.scores("knn", "leaf_argmax"),
+        *fake.scores("knn", "rank_sum", 0.125),
+    ]
+    printed_page = printed(fake.run(cells=(Cell("mini_clip", "encoder", "knn", "ok", scores=tuple(scores)),)))
+    lines = printed_page.splitlines()
+    (heading,) = [i for i, line in enumerate(lines) if line.startswith("decoder ")]
+    assert lines[heading].split() == [
+        "decoder",
+        "family",
+        "species",
+        "severity",
+        "distance",
+        "dicting",
+        "error",
+        "answered",
+    ]
+    assert [line.split()[:3] for line in lines[heading + 2 : heading + 4]] == [
+        ["leaf_argmax", "87.5", "50.0"],
+        ["rank_sum", "75.0", "37.5"],
+    ]
