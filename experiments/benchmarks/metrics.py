@@ -206,7 +206,7 @@ def large_actions(data: Path, n: int) -> dict[str, Callable[[], Any]]:
         "sample_precision_recall_f": lambda: paths.sample_precision_recall_f(
             paths.path_overlap(target, pred, taxonomy)
         ),
-        "lca_precision_recall_f": lambda: lca_scores.lca_precision_recall_f(target, pred, taxonomy),
+        "lca_precision_recall_f": lambda: lca_scores.lca_precision_recall_f(target, pred, taxonomy, weight="depth"),
         "lca_restricted_precision_recall_f": lambda: lca_scores.lca_restricted_precision_recall_f(
             target, pred, taxonomy
         ),
