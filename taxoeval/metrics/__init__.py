@@ -6,7 +6,7 @@ name (``micro_...``) or take the per-sample values (`mistake_severity`). NaN mea
 mean, never counted as zero. `facts` lists every metric with its range, direction, unit, source and chance rule.
 """
 
-from taxoeval.metrics import statistics
+from taxoeval.metrics import chance, statistics
 from taxoeval.metrics._steps import Rule
 from taxoeval.metrics._sweep import Below, Specificity
 from taxoeval.metrics.balanced import balanced_hierarchical_distance
@@ -26,6 +26,7 @@ from taxoeval.metrics.consistency import (
 )
 from taxoeval.metrics.conventions import Convention, Similarity
 from taxoeval.metrics.distances import lca_distance, lca_similarity, rank_height
+from taxoeval.metrics.facts import FACTS, Fact
 from taxoeval.metrics.hits import rank_hits
 from taxoeval.metrics.hops import hops
 from taxoeval.metrics.lca_scores import lca_precision_recall_f, lca_restricted_precision_recall_f
@@ -63,10 +64,12 @@ from taxoeval.metrics.top_k import (
 from taxoeval.metrics.wap import wap_accuracy, wap_precision
 
 __all__ = [
+    "FACTS",
     "Below",
     "Binning",
     "BrierParts",
     "Convention",
+    "Fact",
     "OperatingCurve",
     "PathOverlap",
     "PrecisionRecallF",
@@ -84,6 +87,7 @@ __all__ = [
     "brier",
     "brier_decomposition",
     "calibration_error",
+    "chance",
     "classwise_calibration_error",
     "correct_depth",
     "excess_aurc",

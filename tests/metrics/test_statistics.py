@@ -1,15 +1,11 @@
-"""Means, bootstrap, chance and majority: definitions, references, coverage."""
-
-from itertools import combinations
+"""Means and the bootstrap: definitions, references, coverage."""
 
 import numpy as np
 import pytest
-from hypothesis import given
 from sklearn.metrics import balanced_accuracy_score
 
-from taxoeval.metrics import rank_height, rank_hits, statistics
-from tests.metrics.test_hits import BIRDS, CORVUS, CROW, MAGPIE, RAVEN, TIT
-from tests.metrics.zoo import random_taxonomy, seeds
+from taxoeval.metrics import rank_hits, statistics
+from tests.metrics.test_hits import BIRDS, CROW, MAGPIE, RAVEN, TIT
 
 NAN = np.nan
 
@@ -111,62 +107,146 @@ def test_bootstrap_messages():
         statistics.bootstrap([1, 2, 3], average="macro")
 
 
-def every_guess(target, candidates, taxonomy, k):
-    """Mean over all guesses of k different candidates: what chance means."""
-    guesses = np.array(list(combinations(candidates, k)))
-    return np.mean([rank_hits(target, np.broadcast_to(guess, (len(target), k)), taxonomy) for guess in guesses], axis=0)
+def test_clade_mean_against_its_definition():
+    rng = np.random.default_rng(6)
+    taxon = rng.integers(-1, 12, size=200)
+    clade = np.where(taxon < 0, -1, np.r_[taxon // 4, 0][np.arange(200)])
+    values = np.where(rng.random(200) < 0.2, NAN, rng.random(200))
+    per_taxon = {t: np.nanmean(values[taxon == t]) for t in range(12)}
+    expected = np.mean([np.mean([per_taxon[t] for t in range(12) if t // 4 == c]) for c in range(3)])
+    assert statistics.clade_mean(values, taxon, clade) == pytest.approx(expected)
+    both = statistics.clade_mean(np.stack([values, values], axis=1), taxon, clade)
+    np.testing.assert_allclose(both, [expected, expected])
 
 
-@given(seeds)
-def test_chance_equals_the_mean_over_every_guess(seed):
-    taxonomy = random_taxonomy(seed, n=7)
+def test_clade_mean_messages():
+    with pytest.raises(ValueError, match="taxon 5 stands beside clade 1 and clade 2"):
+        statistics.clade_mean([1, 0], [5, 5], [1, 2])
+    with pytest.raises(ValueError, match=r"values \(2,\) and clade \(3,\)"):
+        statistics.clade_mean([1, 0], [5, 6], [1, 2, 2])
+    assert np.isnan(statistics.clade_mean([NAN], [5], [1]))
+
+
+def replicates(values, groups, average, stages, resamples, seed):
+    """Resampled means by the definition: draw groups, gather their rows (two stages: drawn anew), average."""
     rng = np.random.default_rng(seed)
-    target = rng.integers(len(taxonomy), size=6)
-    candidates = rng.choice(len(taxonomy), size=min(6, len(taxonomy)), replace=False)
-    for k in (1, 2, len(candidates)):
-        np.testing.assert_allclose(
-            statistics.chance_hits(target, candidates, taxonomy, k=k),
-            every_guess(target, candidates, taxonomy, k),
-            atol=1e-12,
-        )
-    heights = np.stack([rank_height(target, np.full(len(target), c), taxonomy) for c in candidates])
+    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
+    found = []
+    for _ in range(resamples):
+        drawn = [members[i] for i in rng.integers(len(members), size=len(members))]
+        if stages == 2:
+            drawn = [rng.choice(rows, size=len(rows)) for rows in drawn]
+        if average == "micro":
+            found.append(np.nanmean(values[np.concatenate(drawn)]))
+        else:
+            found.append(np.nanmean([values[rows].sum() / len(rows) for rows in drawn]))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+@pytest.mark.parametrize("average", ["micro", "macro"])
+@pytest.mark.parametrize("kind", ["hits, few images", "hits, many images", "continuous"])
+def test_resampling_has_the_distribution_of_gathering_rows(kind, average, stages):
+    """The three ways of drawing (row frequencies, frequencies of kinds of row, whole groups) against the definition."""
+    rng = np.random.default_rng(4)
+    sizes = rng.integers(1, 200 if kind == "hits, many images" else 9, size=25)
+    groups = np.repeat(rng.permutation(25), sizes)
+    skill = rng.random(25)[groups]
+    values = (rng.random(len(groups)) < skill).astype(float) if "hits" in kind else skill + rng.random(len(groups))
+    level = 0.8
+    ours = statistics.bootstrap(
+        values, groups=groups, average=average, stages=stages, resamples=20_000, level=level, seed=1
+    )
+    naive = replicates(values, groups, average, stages, 3000, seed=2)
+    ends = np.quantile(naive, [(1 - level) / 2, (1 + level) / 2])
+    # standard error of a quantile of 3000 draws at 10 %, times 4
+    noise = 4 * np.sqrt(0.09 / 3000) / 0.175 * naive.std()
+    np.testing.assert_allclose([ours.low, ours.high], ends, atol=noise)
+
+
+def test_bootstrap_columns_share_their_resamples():
+    rng = np.random.default_rng(7)
+    values, groups = rng.random(120), np.repeat(np.arange(20), 6)
+    for stages in (1, 2):
+        two = statistics.bootstrap(np.stack([values, 1 - values], axis=1), groups=groups, stages=stages, resamples=500)
+        assert two.low[0] == pytest.approx(1 - two.high[1])
+
+
+def test_uneven_weights_within_taxa_are_resampled_with_their_rows():
+    rng = np.random.default_rng(8)
+    groups = np.repeat(np.arange(30), 10)
+    values, weights = rng.random(300), rng.integers(1, 4, 300)
+    repeated = np.repeat(np.arange(300), weights)
+    weighted = statistics.bootstrap(values, groups=groups, weights=weights, average="macro")
+    assert weighted.estimate == pytest.approx(statistics.taxon_mean(values[repeated], groups[repeated]))
+    assert weighted.low < weighted.estimate < weighted.high
+
+
+def test_bca_is_scipys():
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(9).lognormal(size=60)
+    theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", random_state=0, vectorized=True)
+    ours = statistics.bootstrap(values, method="bca", resamples=20_000)
     np.testing.assert_allclose(
-        statistics.chance_rank_height(target, candidates, taxonomy), heights.mean(axis=0), atol=1e-12
+        [ours.low, ours.high], theirs.confidence_interval, atol=0.02 * float(ours.high - ours.low) * 2
     )
 
 
-def test_majority_golden():
-    hits = statistics.majority_hits([RAVEN, RAVEN, CROW, TIT, CORVUS], BIRDS)
-    np.testing.assert_array_equal(hits, [[1, 1, 1], [1, 1, 1], [1, 1, 0], [0, 0, 0], [1, 1, NAN]])
+def test_macro_over_taxa_with_locations_resampled():
+    """Each location drawn c times is c copies of its images; the mean is over the species that are in the resample."""
+    rng = np.random.default_rng(10)
+    location, taxon = rng.integers(15, size=300), rng.integers(-1, 8, size=300)
+    values = rng.random(300) + taxon / 8
+    ours = statistics.bootstrap(
+        values, groups=location, taxon=taxon, average="macro", stages=1, level=0.8, resamples=20_000, method="bca"
+    )
+    assert ours.estimate == pytest.approx(statistics.taxon_mean(values, taxon))
+    assert ours.n == 8
+    naive = []
+    for _ in range(2000):
+        rows = np.concatenate([np.flatnonzero(location == g) for g in rng.integers(15, size=15)])
+        naive.append(float(statistics.taxon_mean(values[rows], taxon[rows])))
+    percentile = statistics.bootstrap(
+        values, groups=location, taxon=taxon, average="macro", stages=1, level=0.8, resamples=20_000
+    )
+    noise = 4 * np.sqrt(0.09 / 2000) / 0.175 * np.std(naive)
+    np.testing.assert_allclose([percentile.low, percentile.high], np.quantile(naive, [0.1, 0.9]), atol=noise)
 
 
-def test_published_chance_levels_of_rare_species(shared_data):
-    """A uniform guess among the 400 species of Rare Species, as tabulated elsewhere."""
-    from taxoeval import Taxonomy
+def test_jackknife_over_taxa_is_leaving_each_group_out():
+    from taxoeval.metrics.statistics._draws import resampled_means
+    from taxoeval.metrics.statistics._table import Table
 
-    ranks = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
-    import csv
-
-    with (shared_data / "annotations" / "rare_species.csv").open(encoding="utf-8") as file:
-        rows = [
-            (
-                *(row[r] for r in ("kingdom", "phylum", "cls", "order", "family", "genus")),
-                f"{row['genus']} {row['species']}",
-            )
-            for row in csv.DictReader(file)
-        ]
-    taxonomy = Taxonomy.from_lineages(rows, ranks=ranks)
-    target = taxonomy.ids(rows)
-    candidates = np.unique(target)
-    assert len(candidates) == 400
-    chance = statistics.mean(statistics.chance_hits(target, candidates, taxonomy))
-    np.testing.assert_allclose(chance, [1, 0.700, 0.145, 0.036, 0.0091, 0.0044, 0.0025], atol=6e-4)
-    majority = statistics.mean(statistics.majority_hits(target, taxonomy))
-    np.testing.assert_allclose(majority[1:4], [0.83, 0.243, 0.087], atol=6e-3)
+    rng = np.random.default_rng(11)
+    location, taxon, values = rng.integers(9, size=40), rng.integers(5, size=40), rng.random(40)
+    table = Table.of(values, location, None, taxon, "macro")
+    without = resampled_means(table, stages=1, resamples=2, seed=0).without[:, 0]
+    expected = [statistics.taxon_mean(values[location != g], taxon[location != g]) for g in range(9)]
+    np.testing.assert_allclose(without, expected)
 
 
-def test_chance_messages():
-    with pytest.raises(ValueError, match="k must be between 1 and the number of candidates, 2; got 3"):
-        statistics.chance_hits([RAVEN], [RAVEN, CROW], BIRDS, k=3)
-    with pytest.raises(ValueError, match="candidates must be a set of taxa: at least one"):
-        statistics.chance_hits([RAVEN], [], BIRDS)
+@pytest.mark.parametrize("method", ["percentile", "bca", "studentised"])
+def test_all_methods_agree_on_a_large_symmetric_sample(method):
+    values = np.random.default_rng(12).normal(size=4000)
+    groups = np.repeat(np.arange(400), 10)
+    interval = statistics.bootstrap(values, groups=groups, stages=1, method=method, resamples=4000)
+    student = statistics.student(values, groups=groups)
+    np.testing.assert_allclose([interval.low, interval.high], [student.low, student.high], atol=0.004)
+
+
+def test_bootstrap_option_messages():
+    for wrong, message in [
+        ({"method": "basic"}, "method must be one of percentile, bca, studentised; got 'basic'"),
+        ({"stages": 3}, "stages must be 1"),
+        ({"level": 95}, "level must lie between 0 and 1"),
+        ({"resamples": 0}, "resamples must be a positive whole number; got 0"),
+        ({"average": "mean"}, "average must be 'micro' or 'macro', got 'mean'"),
+        ({"method": "studentised"}, "needs stages=1"),
+        ({"groups": [1, 1, 1], "stages": 1}, "groups must hold at least 2 different groups .* got 1"),
+        ({"weights": [1, -1, 1]}, "weights must be finite and not negative"),
+        ({"taxon": [1, 2, 3], "groups": [1, 1, 2], "average": "macro"}, "pass stages=1"),
+        ({"taxon": [1, 2], "average": "macro"}, r"taxon must be \(n,\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            statistics.bootstrap([1.0, 0.0, 1.0], **wrong)

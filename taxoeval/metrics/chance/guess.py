@@ -1,7 +1,4 @@
-"""What a guess scores: exact chance levels of a uniform guess, and the level of always naming the commonest taxon.
-
-One value per sample, like every metric: a chance level is averaged over the same samples as the score beside it.
-"""
+"""What a uniform guess among the candidates scores at each rank, and how far off it is, exactly."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,41 +93,6 @@ def chance_rank_height(target: ArrayLike, candidates: ArrayLike, taxonomy: Taxon
     for r in range(sharing.shape[1] - 2, -1, -1):  # over a hole, what is shared is what is shared below it
         sharing[:, r] = np.where(np.isnan(sharing[:, r]), sharing[:, r + 1], sharing[:, r])
     return np.where(undefined, np.nan, (1 - sharing / c).sum(axis=1))
-
-
-def majority_hits(target: ArrayLike, taxonomy: Taxonomy) -> Floats:
-    """Whether each sample belongs to the commonest target taxon of its rank: the hits of always answering that one.
-
-    Parameters
-    ----------
-    target
-        True taxa, shape ``(n,)``.
-    taxonomy
-        Their taxonomy.
-
-    Returns
-    -------
-    hits
-        ``(n, n_ranks)`` of {0, 1, NaN}; the mean per rank is the majority level. Among equally common taxa the one
-        with the lowest id is taken.
-
-    Examples
-    --------
-    >>> from taxoeval import Taxonomy
-    >>> taxonomy = Taxonomy.from_lineages(
-    ...     [("Corvus", "Corvus corax"), ("Pica", "Pica pica")], ranks=("genus", "species"))
-    >>> raven, magpie = taxonomy.ids(["Corvus corax", "Pica pica"])
-    >>> majority_hits([raven, raven, magpie], taxonomy).mean(axis=0).round(2)
-    array([0.67, 0.67])
-    """
-    targets = taxon_ids(target, "target", len(taxonomy))
-    hits = np.full((len(targets), taxonomy.n_ranks), np.nan)
-    for r in range(taxonomy.n_ranks):
-        truth = np.where(targets >= 0, taxonomy.ancestor[:, r][targets], -1)
-        known = truth >= 0
-        if known.any():
-            hits[known, r] = truth[known] == np.bincount(truth[known]).argmax()
-    return hits
 
 
 def _sharing(target: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy) -> tuple[Floats, int]:
