@@ -12,6 +12,7 @@ Mind the sampler: `torch.utils.data.DistributedSampler` repeats samples until ev
 is repeated counts twice, here as everywhere.
 """
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -114,8 +115,8 @@ class _MeanDistance(Metric):
         """The mean ``()`` in the unit of the convention; NaN over nothing."""
         return self.total / self.n
 
-    def _per_sample(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        raise NotImplementedError
+    @abstractmethod
+    def _per_sample(self, distance: NDArray[np.float64]) -> NDArray[np.float64]: ...
 
 
 class MistakeSeverity(_MeanDistance):

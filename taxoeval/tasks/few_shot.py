@@ -211,6 +211,6 @@ def _notes(
     untested = sum(count[label] == shots for label in labels)
     if untested and untested < len(labels):
         notes.append(
-            f"{part}: {untested} of {len(labels)} labels have exactly {shots} images: candidates with none left to test"
+            f"{part}: {untested} of {len(labels)} labels have exactly that many images, with none left to test"
         )
     return tuple(notes)

@@ -285,8 +285,6 @@ def test_pickled_code_is_not_run(make, tmp_path):
 
 
 def test_bundled_mini_clip(photographs):
-    if not (Path(source.__file__).parent / "mini_clip" / "open_clip_config.json").is_file():
-        pytest.skip("mini_clip is not bundled yet")
     encoder = load("bundled:mini_clip")
     vectors = encoder.embed_images(torch.stack([encoder.transform(image) for image in photographs]))
     assert vectors.shape == (5, encoder.dimension)
