@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
+from taxoeval.reports.mistakes import write_mistakes
 from taxoeval.reports.run import Status
 from taxoeval.tasks import Subject, Task
 
@@ -120,6 +121,7 @@ def evaluate(
         timings=timings,
     )
     write_run(run, folder)
+    write_mistakes(run, folder)
     print_run(run, folder)
     outcome = logger(run, folder)
     record_logging(outcome, folder)

@@ -187,7 +187,10 @@ class _Pool:
 
 def _distances(pool: _Pool, candidates: NDArray[np.int64], taxonomy: Taxonomy) -> dict[str, _Numbers]:
     """Mistake severity and average hierarchical distance of the deepest first answer, in ranks."""
-    height = metrics.rank_height(pool.target, deepest(pool.taxon[:, :, 0]), taxonomy)
+    answer = deepest(pool.taxon[:, :, 0])
+    height = metrics.rank_height(pool.target, answer, taxonomy)
+    silent = (answer < 0) & (taxonomy.rank[pool.target] == taxonomy.n_ranks - 1)
+    height[silent] = taxonomy.n_ranks  # to say nothing is to share nothing; leaving it out would reward silence
     chance = statistics.chance_rank_height(pool.target, candidates, taxonomy)
     finest = np.where(taxonomy.rank[pool.target] == taxonomy.n_ranks - 1, pool.target, -1)
     commonest = np.bincount(finest[finest >= 0]).argmax() if (finest >= 0).any() else -1

@@ -112,3 +112,17 @@ def test_coverage_calibration_and_contradictions_of_answers():
     assert row(leaf, "calibration_error", "species").value == pytest.approx(0.6)  # said 0.4, is always right
     assert row(leaf, "calibration_error", "species").n == 1
     assert row(summed, "calibration_error", "genus").value == pytest.approx((0 + 0.6) / 2)
+
+
+def test_saying_nothing_is_sharing_nothing():
+    subject = clade(n_species=12, per_species=1)
+    images, taxonomy = subject.embeddings, subject.taxonomy
+    candidates = np.sort(images.taxon)
+    silent = np.zeros((2, 12), dtype=np.float32)
+    silent[1, np.searchsorted(candidates, images.taxon[1])] = 1.0
+    leaf, _ = predict([(np.array([0, 1]), silent)], candidates, images.taxon, images.sample, taxonomy)
+    rows = {(s.metric, s.rank): s for s in score((leaf,), taxonomy, task="t") if s.k == 1}
+    assert rows["coverage", "species"].value == 0.5
+    assert rows["rank_hits", "family"].value == 0.5
+    assert rows["average_hierarchical_distance", ""].value == 1.5  # (3 + 0) / 2
+    assert rows["mistake_severity", ""].n == 1
