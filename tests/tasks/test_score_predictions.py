@@ -53,9 +53,9 @@ def test_one_name_a_row_at_any_rank_and_in_any_spelling(tmp_path):
     result = ScorePredictions(one_name_each(tmp_path, names))(subject())
     assert [value(result, "rank_hits", r).value for r in RANKS] == [0.75, 0.75, 0.5]
     assert [value(result, "coverage", r).value for r in RANKS] == [0.75, 0.75, 0.5]
-    # the genus is one rank off, as a wrong species of it would be; "no answer" is no distance
+    # the genus is one rank off, as a wrong species of it would be; "no answer" shares nothing, 3 ranks
     distance = value(result, "average_hierarchical_distance", "")
-    assert (distance.value, distance.n) == (pytest.approx(1 / 3), 3)
+    assert (distance.value, distance.n) == (pytest.approx((0 + 0 + 1 + 3) / 4), 4)
     assert result.details["names"] == {"author": 1, "spelling": 2, "unresolved": 1}
     assert result.details["n_images_without_answer"] == 1
     assert "1 of 4 names (first answer of 1 images) is unresolved and counts as no answer (Larus canus)" in result.notes
@@ -173,7 +173,7 @@ def test_candidates_beyond_the_taxonomy_answer_wrongly_but_with_a_place(tmp_path
     result = matrix(tmp_path, scores, CLASSES)(subject())
     assert [value(result, "rank_hits", r).value for r in RANKS] == [0.75, 0.5, 0.25]
     assert [value(result, "coverage", r).value for r in RANKS] == [0.75] * 3
-    assert value(result, "mistake_severity", "").value == pytest.approx((1 + 2) / 2)
+    assert value(result, "mistake_severity", "").value == pytest.approx((1 + 2 + 3) / 3)  # the last has no answer
     assert value(result, "rank_hits", "species").chance == pytest.approx(1 / 4 / 5)  # one of five taxa, for one in four
     assert result.details["n_candidates"] == 5
     assert result.details["names"] == {"exact": 1, "placed": 3, "subspecies": 1, "unresolved": 1}
