@@ -1,6 +1,6 @@
 """What all decoders share: their signature, and the grouping of candidates under their taxon at a rank."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,13 +19,39 @@ class Answers(NamedTuple):
 
 
 class Decoder(Protocol):
-    """A rule: probabilities ``(n, c)`` of the candidates ``(c,)`` in, `Answers` out."""
+    """A rule: probabilities ``(n, c)`` of the candidates ``(c,)`` in, `Answers` out.
 
-    __name__: str
+    A function, or a frozen dataclass of the rule's settings; `decoder_name` names either.
+    """
 
     def __call__(self, probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, *, k: int = 1) -> Answers:
         """Answer every rank with the k best taxa."""
         ...
+
+
+class Calibration(Protocol):
+    """Settings of a rule with a number in it that has to be found on samples whose taxon is known."""
+
+    @property
+    def name(self) -> str:
+        """What the results of the fitted rule are kept under."""
+        ...
+
+    def fit(self, probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, target: ArrayLike) -> "Decoder":
+        """The rule with its number, found on a calibration split; `target` ``(n,)``, ``-1`` leaves a sample out."""
+        ...
+
+
+def decoder_name(decoder: Decoder) -> str:
+    """The name results are kept under: the ``name`` of a dataclass with its settings, or that of the function.
+
+    Examples
+    --------
+    >>> from taxoeval.decoding import Threshold, rank_sum
+    >>> decoder_name(rank_sum), decoder_name(Threshold(0.9))
+    ('rank_sum', 'threshold_0.9')
+    """
+    return str(getattr(decoder, "name", None) or decoder.__name__)  # type: ignore[attr-defined]
 
 
 class Groups(NamedTuple):
@@ -43,6 +69,14 @@ def sorted_inputs(
     probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Check both and put the candidates, and the columns with them, in preorder, where every clade is one run."""
+    scores, taxa = checked_inputs(probability, candidates, taxonomy)
+    return scores.astype(np.float64, copy=False), taxa
+
+
+def checked_inputs(
+    probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The same in the precision they came in, and not copied if they are in preorder already."""
     scores, taxa = np.asarray(probability), np.asarray(candidates)
     if scores.ndim != 2 or taxa.shape != (scores.shape[1],) or len(taxa) == 0:
         raise ValueError(f"probability must be (n, c) for candidates (c,), c > 0; got {scores.shape} and {taxa.shape}")
@@ -52,7 +86,7 @@ def sorted_inputs(
         raise ValueError("candidates must be different taxa of the taxonomy")
     if not (scores >= 0).all():
         raise ValueError("probabilities must be numbers of at least 0; apply a softmax to similarities first")
-    return scores[:, order].astype(np.float64, copy=False), taxa
+    return (scores if (order[:-1] < order[1:]).all() else scores[:, order]), taxa
 
 
 def groups_at(candidates: NDArray[np.int64], rank: int, taxonomy: Taxonomy) -> Groups:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
-from taxoeval.decoding import DECODERS
+from taxoeval.decoding import DECODERS, decoder_name
 from taxoeval.metrics import statistics
 from taxoeval.records import Predictions, Score
 from taxoeval.taxonomy import Taxonomy
@@ -66,7 +66,7 @@ def predict(
             target=target[rows],
             taxon=np.concatenate([taxon for taxon, _ in kept])[order],
             probability=np.concatenate([probability for _, probability in kept])[order],
-            decoder=decode.__name__,
+            decoder=decoder_name(decode),
             candidates=candidates,
             slice=part,
         )

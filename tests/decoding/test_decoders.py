@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from taxoeval.decoding import DECODERS, leaf_argmax, rank_sum
+from taxoeval.decoding import leaf_argmax, rank_sum
 from tests.metrics.test_hits import BIRDS, CORVUS, CROW, MAGPIE, RAVEN, TIT
 from tests.metrics.zoo import random_taxonomy, seeds
 
 NAN = np.nan
+BOTH = (leaf_argmax, rank_sum)
 CORVIDAE, PARIDAE, PICA, PARUS = BIRDS.ids(["Corvidae", "Paridae", "Pica", "Parus"])
 
 
@@ -36,7 +37,7 @@ def test_column_order_does_not_matter():
     rng = np.random.default_rng(0)
     probability, candidates = rng.dirichlet(np.ones(4), size=20), np.array([RAVEN, CROW, MAGPIE, TIT])
     shuffle = np.array([2, 0, 3, 1])
-    for decode in DECODERS:
+    for decode in BOTH:
         one, two = (
             decode(probability, candidates, BIRDS, k=2),
             decode(probability[:, shuffle], candidates[shuffle], BIRDS, k=2),
@@ -66,7 +67,7 @@ def test_a_nested_candidate_without_support_below_it_stops_there():
 
 
 def test_candidates_of_probability_zero_are_no_answer():
-    for decode in DECODERS:
+    for decode in BOTH:
         answers = decode([[1.0, 0.0]], [RAVEN, TIT], BIRDS, k=2)
         np.testing.assert_array_equal(answers.taxon[0, 2], [RAVEN, -1])
         assert np.isnan(answers.probability[0, 2, 1])
@@ -101,7 +102,7 @@ def test_equal_their_definitions(seed):
     rng = np.random.default_rng(seed)
     candidates = rng.choice(len(taxonomy), size=min(8, len(taxonomy)), replace=False)
     probability = rng.dirichlet(np.ones(len(candidates)), size=6)
-    for decode in DECODERS:
+    for decode in BOTH:
         got = decode(probability, candidates, taxonomy)
         expected = naive(decode.__name__, probability, candidates, taxonomy)
         np.testing.assert_array_equal(got.taxon[:, :, 0], expected)
@@ -140,6 +141,6 @@ def test_many_candidates_take_the_same_k_best_as_a_full_sort():
     ],
 )
 def test_messages(probability, candidates, message):
-    for decode in DECODERS:
+    for decode in BOTH:
         with pytest.raises(ValueError, match=message):
             decode(probability, candidates, BIRDS)

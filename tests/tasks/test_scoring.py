@@ -54,7 +54,7 @@ def test_random_answers_score_what_chance_says():
     subject = clade(n_species=12, per_species=200)
     images = subject.embeddings
     candidates = np.unique(images.taxon)
-    one, _ = predict(
+    one, *_ = predict(
         uniform_blocks(subject, candidates, np.arange(2400), 5),
         candidates,
         images.taxon,
@@ -73,7 +73,7 @@ def test_micro_and_macro_differ_as_they_should():
     candidates = np.unique(images.taxon)
     always_first = np.tile(np.array([0.8, 0.1, 0.1], dtype=np.float32), (12, 1))
     keep = np.r_[0:4, 4:6, 8:9]  # four, two and one image of the three species
-    one, _ = predict([(keep, always_first[keep])], candidates, images.taxon, images.sample, subject.taxonomy)
+    one, *_ = predict([(keep, always_first[keep])], candidates, images.taxon, images.sample, subject.taxonomy)
     rows = {(s.metric, s.rank): s for s in score((one,), subject.taxonomy, task="t") if s.k == 1}
     assert rows["rank_hits", "species"].value == pytest.approx(4 / 7)
     assert rows["rank_hits_macro", "species"].value == pytest.approx(1 / 3)
@@ -99,7 +99,7 @@ def test_coverage_calibration_and_contradictions_of_answers():
     probability[0, np.searchsorted(candidates, genus)] = 1.0  # stops at the genus, rightly
     probability[1, np.searchsorted(candidates, species[[1, 3, 4, 5]])] = [0.4, 0.25, 0.2, 0.15]  # genus 1 has 0.6
     blocks = [(np.array([0, 1]), probability)]
-    leaf, summed = predict(blocks, candidates, images.taxon, images.sample, taxonomy)
+    leaf, summed, *_ = predict(blocks, candidates, images.taxon, images.sample, taxonomy)
 
     def row(part, metric, rank):
         (found,) = [s for s in score((part,), taxonomy, task="t") if (s.metric, s.rank) == (metric, rank)]
@@ -120,7 +120,7 @@ def test_saying_nothing_is_sharing_nothing():
     candidates = np.sort(images.taxon)
     silent = np.zeros((2, 12), dtype=np.float32)
     silent[1, np.searchsorted(candidates, images.taxon[1])] = 1.0
-    leaf, _ = predict([(np.array([0, 1]), silent)], candidates, images.taxon, images.sample, taxonomy)
+    leaf, *_ = predict([(np.array([0, 1]), silent)], candidates, images.taxon, images.sample, taxonomy)
     rows = {(s.metric, s.rank): s for s in score((leaf,), taxonomy, task="t") if s.k == 1}
     assert rows["coverage", "species"].value == 0.5
     assert rows["rank_hits", "family"].value == 0.5
