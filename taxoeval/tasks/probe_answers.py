@@ -1,0 +1,118 @@
+"""From trained heads to answers: probabilities of the classes, block by block, and one answer per head and rank."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.decoding.base import best
+from taxoeval.records import Predictions
+from taxoeval.tasks.base import softmax
+from taxoeval.tasks.probe_heads import Head, Ints
+from taxoeval.tasks.scoring import TOP_K, Block
+
+Floats = NDArray[np.float32]
+
+_BLOCK = 1 << 22  # logits held at a time: 16 MiB
+
+PER_RANK = "per_rank"
+"""Name of the rule that lets the head of each rank answer for itself."""
+
+
+class LinearHead(NamedTuple):
+    """A head with its weight ``(c, d)`` and bias ``(c,)``."""
+
+    head: Head
+    weight: Floats
+    bias: Floats
+
+
+def standardised(vectors: Floats, rows: Ints) -> Floats:
+    """All vectors less the mean of some, over their standard deviation; what does not vary among those becomes 0.
+
+    Examples
+    --------
+    >>> standardised(np.array([[0, 1], [2, 1], [3, 5]], dtype=np.float32), np.array([0, 1]))
+    array([[-1.,  0.],
+           [ 1.,  0.],
+           [ 2.,  0.]], dtype=float32)
+    """
+    mean = vectors[rows].mean(axis=0, dtype=np.float64)
+    deviation = vectors[rows].std(axis=0, dtype=np.float64)
+    # rounding gives a constant dimension a deviation of about its size x 1e-8: that is no scale to divide by
+    scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * np.abs(mean))
+    return np.asarray((vectors - mean.astype(np.float32)) * scale.astype(np.float32))
+
+
+def probabilities(linear: LinearHead, vectors: Floats, rows: Ints) -> Iterator[Block]:
+    """Softmax of one head over its classes, for some images, block by block.
+
+    Examples
+    --------
+    >>> from taxoeval import Taxonomy
+    >>> head = Head(np.array([0, 1]), 0, Taxonomy.from_lineages([("Corvus",), ("Pica",)], ranks=("genus",)))
+    >>> linear = LinearHead(head, np.eye(2, dtype=np.float32), np.zeros(2, dtype=np.float32))
+    >>> next(probabilities(linear, np.array([[0, 0], [0, np.log(3)]], dtype=np.float32), np.array([1])))
+    (array([1]), array([[0.25, 0.75]], dtype=float32))
+    """
+    step = max(1, _BLOCK // len(linear.bias))
+    for first in range(0, len(rows), step):
+        some = rows[first : first + step]
+        yield some, softmax(vectors[some] @ linear.weight.T + linear.bias)
+
+
+def per_rank(
+    linears: Sequence[LinearHead],
+    candidates: Ints,
+    vectors: Floats,
+    rows: Ints,
+    target: Ints,
+    sample: NDArray[np.str_],
+    *,
+    part: str,
+) -> Predictions:
+    """Answers of one head per rank, each for itself: they need not form a path.
+
+    Parameters
+    ----------
+    linears
+        The heads, of different ranks.
+    candidates
+        ``(c,)`` the finest taxa an answer could belong to: what a blind guess would guess among.
+    vectors
+        ``(n, d)`` standardised vectors of all images.
+    rows
+        Positions of those to answer for, ascending.
+    target, sample
+        ``(n,)`` taxon and id of all images.
+    part
+        Name of this part of the data.
+
+    Returns
+    -------
+    predictions
+        Of the rule ``per_rank``; -1 at ranks without a head.
+    """
+    n_ranks = linears[0].head.taxonomy.n_ranks
+    k = min(TOP_K, max(len(linear.bias) for linear in linears))
+    taxon = np.full((len(rows), n_ranks, k), -1, dtype=np.int64)
+    sure = np.full(taxon.shape, np.nan)
+    for linear in linears:
+        done = 0
+        for some, probability in probabilities(linear, vectors, rows):
+            column = best(probability, k)
+            here = slice(done, done + len(some))
+            taxon[here, linear.head.level] = np.where(column >= 0, linear.head.classes[column], -1)
+            stated = np.take_along_axis(probability, column, axis=1)
+            sure[here, linear.head.level] = np.where(column >= 0, stated, np.nan)
+            done += len(some)
+    return Predictions(
+        sample=sample[rows],
+        target=target[rows],
+        taxon=taxon,
+        probability=sure,
+        decoder=PER_RANK,
+        candidates=candidates,
+        slice=part,
+    )
