@@ -84,7 +84,7 @@ def checked_inputs(
     taxa = taxa[order].astype(np.int64)
     if taxa[0] < 0 or taxa[-1] >= len(taxonomy) or (np.diff(taxa) == 0).any():
         raise ValueError("candidates must be different taxa of the taxonomy")
-    if not (scores >= 0).all():
+    if scores.size and not scores.min() >= 0:  # also NaN
         raise ValueError("probabilities must be numbers of at least 0; apply a softmax to similarities first")
     return (scores if (order[:-1] < order[1:]).all() else scores[:, order]), taxa
 

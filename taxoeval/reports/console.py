@@ -101,7 +101,9 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         return
     blocks = _blocks(cell)
     for part in dict.fromkeys(part for part, _ in blocks):
-        rules = {rule: parts for (piece, rule), parts in blocks.items() if piece == part}
+        rules = {rule: parts for (piece, rule), parts in blocks.items() if piece == part and _has_accuracy(parts)}
+        if not rules:
+            continue
         decoder, scores = next(iter(rules.items()))
         controls = [
             (other.encoder, _blocks(other)[part, decoder])
@@ -120,6 +122,11 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
             out.print(decoder_table(rules, run.taxonomy.ranks, out.width))
     for note in cell.notes:
         _line(out, f"note: {note}", "dim")
+
+
+def _has_accuracy(scores: Parts) -> bool:
+    """Whether these scores are about answers at ranks; others, such as the AUROC of a detector, are in the files."""
+    return any(metric == "rank_hits" for metric, _, _ in scores)
 
 
 def _table(scores: Parts, rank_names: Sequence[str], controls: Sequence[tuple[str, Parts]], width: int) -> "Table":

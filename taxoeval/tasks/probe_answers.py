@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taxoeval.decoding.base import best
+from taxoeval import decoding
 from taxoeval.records import Predictions
 from taxoeval.tasks.base import softmax
 from taxoeval.tasks.probe_heads import Head, Ints
@@ -94,24 +94,23 @@ def per_rank(
     predictions
         Of the rule ``per_rank``; -1 at ranks without a head.
     """
-    n_ranks = linears[0].head.taxonomy.n_ranks
+    taxonomy = linears[0].head.taxonomy
     k = min(TOP_K, max(len(linear.bias) for linear in linears))
-    taxon = np.full((len(rows), n_ranks, k), -1, dtype=np.int64)
-    sure = np.full(taxon.shape, np.nan)
+    classes: list[Ints | None] = [None] * taxonomy.n_ranks
     for linear in linears:
-        done = 0
-        for some, probability in probabilities(linear, vectors, rows):
-            column = best(probability, k)
-            here = slice(done, done + len(some))
-            taxon[here, linear.head.level] = np.where(column >= 0, linear.head.classes[column], -1)
-            stated = np.take_along_axis(probability, column, axis=1)
-            sure[here, linear.head.level] = np.where(column >= 0, stated, np.nan)
-            done += len(some)
+        classes[linear.head.level] = linear.head.classes
+    step = max(1, _BLOCK // sum(len(linear.bias) for linear in linears))
+    pieces = []
+    for some in np.split(rows, range(step, len(rows), step)):
+        scores: list[Floats | None] = [None] * taxonomy.n_ranks
+        for linear in linears:
+            scores[linear.head.level] = np.concatenate([block for _, block in probabilities(linear, vectors, some)])
+        pieces.append(decoding.per_rank(scores, classes, taxonomy, k=k))
     return Predictions(
         sample=sample[rows],
         target=target[rows],
-        taxon=taxon,
-        probability=sure,
+        taxon=np.concatenate([piece.taxon for piece in pieces]),
+        probability=np.concatenate([piece.probability for piece in pieces]),
         decoder=PER_RANK,
         candidates=candidates,
         slice=part,
