@@ -92,4 +92,5 @@ def swept(events: Floats, at_root: Floats) -> tuple[Floats, Floats]:
     total = at_root.sum(axis=1, keepdims=True) + np.cumsum(events[1:, order], axis=1)
     last = np.flatnonzero(np.r_[threshold[1:] != threshold[:-1], True]) if len(threshold) else np.zeros(0, np.int64)
     points = np.concatenate([at_root.sum(axis=1, keepdims=True), total[:, last]], axis=1)
-    return np.r_[np.inf, threshold[last]], points / n if n else np.full(points.shape, np.nan)
+    # running sums of what is at least 0 can end a rounding error below it
+    return np.r_[np.inf, threshold[last]], np.maximum(points / n, 0.0) if n else np.full(points.shape, np.nan)
