@@ -164,3 +164,83 @@ def test_errors(taxonomy, common):
         prompts.texts(taxonomy, [0], [""], "sci")
     with pytest.raises(ValueError, match="label has 2 entries, taxa 1"):
         prompts.texts(taxonomy, [0], common, "asis", ["a", "b"])
+
+
+MAGPIE = ("Animalia", "Chordata", "Aves", "Passeriformes", "Corvidae", "Pica", "Pica pica")
+FIG = ("Plantae", "Tracheophyta", "Magnoliopsida", "Rosales", "Moraceae", "Ficus", "Ficus carica")
+
+
+@pytest.fixture(scope="module")
+def two_kingdoms():
+    return Taxonomy.from_lineages([RAVEN, CARP, MAGPIE, FIG], ranks=RANKS)
+
+
+def counterfactual(tree, kind, text_type="taxon", seed=0, names=("Corvus corax", "Carassius auratus", "Pica pica")):
+    common = [COMMON.get(str(name), "") for name in tree.names]
+    return prompts.counterfactual_texts(tree, tree.ids(list(names)), common, text_type, kind, seed=seed)
+
+
+def test_shuffled_ancestors_are_the_same_in_another_order(two_kingdoms):
+    texts = counterfactual(two_kingdoms, "shuffled")
+    straight = prompts.texts(two_kingdoms, two_kingdoms.ids(["Corvus corax"]), [""] * len(two_kingdoms), "taxon")[0]
+    words = texts[0].split()
+    assert words[-2:] == ["Corvus", "corax"]
+    assert sorted(words) == sorted(straight.split())
+    assert texts[0] != straight
+    assert texts == counterfactual(two_kingdoms, "shuffled")
+    assert any(texts != counterfactual(two_kingdoms, "shuffled", seed=seed) for seed in range(1, 4))
+
+
+def test_dropped_ancestors_leave_the_name(two_kingdoms):
+    taxa = two_kingdoms.ids(["Corvus corax", "Carassius auratus"])
+    common = [COMMON.get(str(name), "") for name in two_kingdoms.names]
+    for text_type, plain in (("taxon", "sci"), ("taxon_com", "sci_com")):
+        texts = prompts.counterfactual_texts(two_kingdoms, taxa, common, text_type, "dropped")
+        assert texts == prompts.texts(two_kingdoms, taxa, common, plain)
+
+
+def test_a_wrong_clade_shares_as_little_as_it_can(two_kingdoms, taxonomy):
+    for text in counterfactual(two_kingdoms, "wrong_clade"):
+        assert text.startswith("Plantae Tracheophyta Magnoliopsida Rosales Moraceae ")
+    assert counterfactual(two_kingdoms, "wrong_clade", names=["Ficus carica"])[0].startswith("Animalia Chordata")
+    assert counterfactual(two_kingdoms, "wrong_clade", "taxon_com")[0].endswith(
+        "Corvus corax with common name common raven"
+    )
+    one_kingdom = Taxonomy.from_lineages([RAVEN, CARP], ranks=RANKS)  # no class is known of the carp: orders differ
+    text = counterfactual(one_kingdom, "wrong_clade", names=["Corvus corax"])[0]
+    assert text == "Animalia Chordata Cypriniformes Cyprinidae Corvus corax"
+    with pytest.raises(TaxoevalError, match="Corvidae is the only lineage of its ranks"):
+        counterfactual(Taxonomy.from_lineages([RAVEN, MAGPIE], ranks=RANKS), "wrong_clade", names=["Corvus corax"])
+
+
+def test_nonsense_is_one_word_for_each_ancestor(two_kingdoms):
+    raven, carp, magpie = (text.split() for text in counterfactual(two_kingdoms, "nonsense"))
+    assert raven[:5] == magpie[:5]
+    assert raven[:2] == carp[:2]
+    assert raven[2] != carp[2]
+    assert raven[5:] == ["Corvus", "corax"]
+    assert [len(word) for word in raven[:5]] == [len(name) for name in RAVEN[:5]]
+    assert not {*raven[:5]} & {str(name) for name in two_kingdoms.names}
+
+
+def test_the_text_of_a_taxon_does_not_depend_on_the_others_asked_for(two_kingdoms):
+    for kind in prompts.COUNTERFACTUALS:
+        both = counterfactual(two_kingdoms, kind, names=["Pica pica", "Corvus corax"])
+        assert both[::-1] == counterfactual(two_kingdoms, kind, names=["Corvus corax", "Pica pica"])
+        assert both[1:] == counterfactual(two_kingdoms, kind, names=["Corvus corax"])
+
+
+def test_settings_of_prompts(two_kingdoms):
+    none, taxa = [""] * len(two_kingdoms), two_kingdoms.ids(["Carassius auratus"]).tolist()
+    exact = prompts.Prompts("taxon", "none", exact_holes=True)
+    assert exact.texts(two_kingdoms, taxa, none, [""]) == [
+        "Animalia Chordata  Cypriniformes Cyprinidae Carassius auratus"
+    ]
+    dropped = prompts.Prompts("taxon", "none", counterfactual="dropped")
+    assert dropped.texts(two_kingdoms, taxa, none, [""]) == ["Carassius auratus"]
+    with pytest.raises(TaxoevalError, match="'shuffeld' is not one of shuffled, dropped, wrong_clade, nonsense"):
+        prompts.Prompts("taxon", "none", counterfactual="shuffeld")
+    with pytest.raises(TaxoevalError, match="text type 'sci' has none; use taxon or taxon_com"):
+        prompts.Prompts("sci", "none", counterfactual="shuffled")
+    with pytest.raises(TaxoevalError, match="exact_holes writes texts as published"):
+        prompts.Prompts("taxon", "none", exact_holes=True, counterfactual="dropped")

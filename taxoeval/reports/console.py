@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taxoeval.records import Score
-from taxoeval.reports.decoders import Parts, decoder_table, plain, stacked
+from taxoeval.reports.decoders import Parts, decoder_table, plain, plain_table, stacked
 from taxoeval.reports.numbers import NOTHING, count, percent, ranks
 from taxoeval.reports.run import Cell, Run
 
@@ -103,6 +103,9 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
     for part in dict.fromkeys(part for part, _ in blocks):
         rules = {rule: parts for (piece, rule), parts in blocks.items() if piece == part and _has_accuracy(parts)}
         if not rules:
+            title = ", ".join([name, cell.task, *([part] if part != "all" else [])])
+            _line(out, f"\n{title}", "bold")
+            out.print(plain_table([s for s in cell.scores if s.slice == part], out.width))
             continue
         decoder, scores = next(iter(rules.items()))
         controls = [

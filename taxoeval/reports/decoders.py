@@ -1,5 +1,6 @@
 """The table that compares decoders: what the same scores become under different rules."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,30 @@ def decoder_table(rules: Mapping[str, Parts], rank_names: Sequence[str], width: 
     for rule, parts in rules.items():
         cells = [_cell(parts.get(key), share) for _, key, share in columns]
         table.add_row(*(plain(text) for text in [rule, *cells]))
+    return table
+
+
+def plain_table(scores: Sequence[Score], width: int) -> "Table":
+    """One row per score, for tasks whose numbers are not about answers at ranks.
+
+    Examples
+    --------
+    >>> len(plain_table([], 100).rows)
+    0
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if width >= 100 else 0, 0, 0), expand=False
+    )
+    for i, heading in enumerate(["metric", "rank", "k", "value", "95 % interval", "chance", "n"]):
+        table.add_column(plain(heading), justify="left" if i < 2 else "right")
+    for s in scores:
+        numbers = [NOTHING if math.isnan(x) else f"{x:.3f}" for x in (s.value, s.low, s.high, s.chance)]
+        value, low, high, chance = numbers
+        interval = NOTHING if NOTHING in (low, high) else f"{low} to {high}"
+        table.add_row(*(plain(text) for text in [s.metric, s.rank, str(s.k), value, interval, chance, f"{s.n:,}"]))
     return table
 
 

@@ -1,17 +1,11 @@
-"""From a taxon to the text that a text tower reads: five ways to write a taxon, three sets of sentences around it.
-
-The ways of writing are those the BioCLIP models were trained and tested with. Which one is used moves results by many
-points, and published comparisons mix them, so it is always named beside a result.
-"""
+"""One taxon as text, in the six ways that the BioCLIP models were trained and tested with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from taxoeval.errors import TaxoevalError
 from taxoeval.taxonomy import Taxonomy
 
 TEXT_TYPES = ("sci", "com", "taxon", "sci_com", "taxon_com", "asis")
-TEMPLATE_SETS = ("none", "one", "openai81")
 
 
 def texts(
@@ -94,12 +88,34 @@ def texts(
 def _text(taxonomy: Taxonomy, taxon: int, common: str, text_type: str, exact_holes: bool) -> str:
     if text_type == "com" and common:
         return common
-    body = _lineage_text(taxonomy, taxon, exact_holes) if text_type.startswith("taxon") else _sci(taxonomy, taxon)
-    return f"{body} with common name {common}" if text_type.endswith("_com") and common else body
+    body = (
+        _lineage_text(taxonomy, taxon, exact_holes)
+        if text_type.startswith("taxon")
+        else scientific_name(taxonomy, taxon)
+    )
+    return with_common_name(body, common) if text_type.endswith("_com") else body
 
 
-def _sci(taxonomy: Taxonomy, taxon: int) -> str:
-    """Scientific name: the taxon's own, with the genus in front where the tree has a bare epithet."""
+def with_common_name(text: str, common: str) -> str:
+    """The text and, if there is one, the common name behind it.
+
+    Examples
+    --------
+    >>> with_common_name("Corvus corax", "common raven")
+    'Corvus corax with common name common raven'
+    """
+    return f"{text} with common name {common}" if common else text
+
+
+def scientific_name(taxonomy: Taxonomy, taxon: int) -> str:
+    """The taxon's own name, with the genus in front where the tree has a bare epithet.
+
+    Examples
+    --------
+    >>> tree = Taxonomy.from_lineages([("Corvus", "corax")], ranks=("genus", "species"))
+    >>> scientific_name(tree, 1)
+    'Corvus corax'
+    """
     lineage, rank = _lineage(taxonomy, taxon), int(taxonomy.rank[taxon])
     name = lineage[rank]
     if taxonomy.ranks[rank] == "species" and " " not in name and "genus" in taxonomy.ranks:
@@ -126,110 +142,3 @@ def _lineage_text(taxonomy: Taxonomy, taxon: int, exact_holes: bool) -> str:
 
 def _lineage(taxonomy: Taxonomy, taxon: int) -> list[str]:
     return [str(taxonomy.names[i]) if i >= 0 else "" for i in taxonomy.ancestor[taxon]]
-
-
-def templates(name: str) -> tuple[str, ...]:
-    """A named set of sentences with ``{}`` where the taxon goes.
-
-    Parameters
-    ----------
-    name
-        ``"none"``: the text alone. ``"one"``: ``a photo of {}.``. ``"openai81"``: the 80 sentences that CLIP was
-        tested on ImageNet with, as open_clip has them, after ``a photo of {}.``, which the BioCLIP protocol adds.
-
-    Returns
-    -------
-    tuple of str
-        1, 1 or 81 templates.
-
-    Raises
-    ------
-    TaxoevalError
-        If there is no such set.
-
-    Examples
-    --------
-    >>> templates("one")
-    ('a photo of {}.',)
-    """
-    if name == "none":
-        return ("{}",)
-    if name == "one":
-        return ("a photo of {}.",)
-    if name == "openai81":
-        from open_clip.zero_shot_metadata import OPENAI_IMAGENET_TEMPLATES
-
-        return ("a photo of {}.", *(template("{}") for template in OPENAI_IMAGENET_TEMPLATES))
-    raise TaxoevalError(f"template set {name!r} is not one of {', '.join(TEMPLATE_SETS)}")
-
-
-def fill(templates: Sequence[str], texts: Sequence[str]) -> list[list[str]]:
-    """Put every text into every template.
-
-    Parameters
-    ----------
-    templates
-        ``t`` sentences with ``{}``.
-    texts
-        ``m`` texts.
-
-    Returns
-    -------
-    list of list of str
-        ``m`` lists of ``t`` sentences.
-
-    Raises
-    ------
-    TaxoevalError
-        If a template has no place for the text: every taxon would get the same sentence.
-
-    Examples
-    --------
-    >>> fill(["{}", "a photo of {}."], ["Corvus corax"])
-    [['Corvus corax', 'a photo of Corvus corax.']]
-    """
-    if without := [template for template in templates if "{}" not in template]:
-        raise TaxoevalError(f"template {without[0]!r} has no {{}} for the taxon")
-    return [[template.replace("{}", text) for template in templates] for text in texts]
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """How a taxon becomes text: which way of writing it, in which set of sentences.
-
-    Attributes
-    ----------
-    text_type
-        One of `TEXT_TYPES`.
-    templates
-        One of `TEMPLATE_SETS`.
-
-    Raises
-    ------
-    TaxoevalError
-        If either is unknown.
-
-    Examples
-    --------
-    >>> Prompts(text_type="sci", templates="one").fill("Corvus corax")
-    ['a photo of Corvus corax.']
-    """
-
-    text_type: str
-    templates: str
-
-    def __post_init__(self) -> None:
-        if self.text_type not in TEXT_TYPES:
-            raise TaxoevalError(f"text type {self.text_type!r} is not one of {', '.join(TEXT_TYPES)}")
-        if self.templates not in TEMPLATE_SETS:
-            raise TaxoevalError(f"template set {self.templates!r} is not one of {', '.join(TEMPLATE_SETS)}")
-
-    def texts(
-        self, taxonomy: Taxonomy, taxa: Sequence[int], common_name: Sequence[str], label: Sequence[str]
-    ) -> list[str]:
-        """Write each taxon; see the function `texts`."""
-        return texts(taxonomy, taxa, common_name, self.text_type, label)
-
-    def fill(self, text: str) -> list[str]:
-        """Put one text into every template of the set."""
-        return fill(templates(self.templates), [text])[0]
