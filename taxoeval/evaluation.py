@@ -177,6 +177,8 @@ def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder
         seconds=time.perf_counter() - start,
         details=result.details,
         tables=result.tables,
+        taxonomy=result.taxonomy,
+        records=result.records,
     )
 
 

@@ -95,9 +95,13 @@ class Score:
     majority
         Value of always answering the most frequent target taxon; NaN where there is none.
     higher_is_better
-        Direction of the metric.
+        Direction of the metric; None for one that has none, such as a dimension.
     task, decoder, slice
         Where the number comes from: task, decoding rule, and the part of the data (``"all"``).
+    p
+        Of a permutation test against the chance level; NaN where none was made.
+    reason
+        Why the value is NaN, or what to know about it; ``""`` where there is nothing to say.
     """
 
     metric: str
@@ -109,7 +113,9 @@ class Score:
     high: float
     chance: float
     majority: float
-    higher_is_better: bool
+    higher_is_better: bool | None
     task: str
     decoder: str
     slice: str = "all"
+    p: float = float("nan")
+    reason: str = ""

@@ -30,6 +30,7 @@ SCORE_COLUMNS = (
     "n",
     "chance",
     "majority",
+    "p",
     "higher_is_better",
     "status",
     "reason",
@@ -55,12 +56,14 @@ def score_rows(run: Run) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for cell in run.cells:
         start = (run.name, run.dataset, cell.encoder, cell.role, cell.task)
-        end = (cell.status, cell.reason)
         for s in cell.scores:
-            numbers = (_number(s.value), _number(s.low), _number(s.high), s.n, _number(s.chance), _number(s.majority))
-            rows.append((*start, s.decoder, s.slice, s.metric, s.rank, s.k, *numbers, s.higher_is_better, *end))
+            interval = (_number(s.value), _number(s.low), _number(s.high), s.n)
+            against = (_number(s.chance), _number(s.majority), _number(s.p), s.higher_is_better)
+            why = (cell.status, s.reason or cell.reason)
+            rows.append((*start, s.decoder, s.slice, s.metric, s.rank, s.k, *interval, *against, *why))
         if not cell.scores:
-            rows.append((*start, "", "", "", "", 0, None, None, None, 0, None, None, None, *end))
+            nothing = ("", "", "", "", 0, None, None, None, 0, None, None, None, None)
+            rows.append((*start, *nothing, cell.status, cell.reason))
     return rows
 
 
@@ -72,7 +75,7 @@ def score_table(run: Run) -> "pa.Table":
     """The rows of `score_rows` as an Arrow table."""
     import pyarrow as pa
 
-    kinds = {name: pa.float64() for name in ("value", "low", "high", "chance", "majority")}
+    kinds = {name: pa.float64() for name in ("value", "low", "high", "chance", "majority", "p")}
     kinds |= {"k": pa.int64(), "n": pa.int64(), "higher_is_better": pa.bool_()}
     columns = zip(*score_rows(run), strict=True) if run.cells else ([] for _ in SCORE_COLUMNS)
     arrays = {

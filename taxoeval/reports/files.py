@@ -24,7 +24,7 @@ from taxoeval.reports.run import Cell, LogOutcome, Run
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the layout of all files of a run; a reader refuses any other."""
 
 

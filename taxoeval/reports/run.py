@@ -41,6 +41,10 @@ class Cell:
         Plain values for the record: resolved settings, counts, hashes.
     tables
         Further columns worth a file, by name: the splits of few-shot, for example.
+    taxonomy
+        The taxonomy of the predictions where it is not the run's.
+    records
+        What figures are drawn from, by the name of the figure's file.
 
     Raises
     ------
@@ -64,6 +68,8 @@ class Cell:
     seconds: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    taxonomy: Taxonomy | None = None
+    records: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.role not in ("encoder", "control") or self.status not in EXIT_CODE:

@@ -29,6 +29,9 @@ class Subject:
         Texts to their vectors ``(m, d)``, un-normalised; None for an encoder without a text tower.
     logit_scale
         What cosines are multiplied by before the softmax, as trained; 1 without a text tower.
+    group
+        ``(n,)`` what each image belongs to (an observation, a specimen, a burst of a camera): images of one group are
+        never each other's neighbour, and stay on one side of every split. None where the dataset names none.
     """
 
     embeddings: Embeddings
@@ -37,6 +40,7 @@ class Subject:
     label: NDArray[np.str_]
     embed_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
     logit_scale: float = 1.0
+    group: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,11 @@ class TaskResult:
         Plain values for the record of the run: settings resolved, counts.
     tables
         Columns worth keeping in a file of their own, by name: the splits of few-shot, for example.
+    taxonomy
+        The taxonomy of the predictions where it is not the subject's: one joined with that of candidates from
+        elsewhere, for example.
+    records
+        What figures are drawn from, by the name of the figure's file.
     """
 
     scores: tuple[Score, ...]
@@ -60,6 +69,8 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    taxonomy: Taxonomy | None = None
+    records: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Task(Protocol):

@@ -101,7 +101,7 @@ def test_the_mean_of_correct_is_the_accuracy(tmp_path: Path):
 
 def test_run_json(folder: Path):
     meta = read_run(folder).meta
-    assert (meta["schema_version"], meta["status"], meta["logging"]) == (1, "ok", None)
+    assert (meta["schema_version"], meta["status"], meta["logging"]) == (2, "ok", None)
     assert meta["taxonomy"] == {
         "digest": fake.taxonomy().digest,
         "n_taxa": {"order": 1, "family": 2, "genus": 2, "species": 4},
@@ -210,7 +210,7 @@ def test_killed_between_two_files(folder: Path):
 def test_what_is_not_a_run(tmp_path: Path):
     file = tmp_path / "run.json"
     file.write_text('{"schema_version": 99}')
-    with pytest.raises(TaxoevalError, match="schema_version 99, but this version of taxoeval reads 1"):
+    with pytest.raises(TaxoevalError, match="schema_version 99, but this version of taxoeval reads 2"):
         read_run(tmp_path)
     file.write_text("[]")
     with pytest.raises(TaxoevalError, match="schema_version None"):
@@ -218,7 +218,7 @@ def test_what_is_not_a_run(tmp_path: Path):
     file.write_text('{"schema')
     with pytest.raises(TaxoevalError, match="cannot be read"):
         read_run(tmp_path)
-    file.write_text('{"schema_version": 1}')
+    file.write_text('{"schema_version": 2}')
     (tmp_path / "scores.parquet").write_text("PAR1 no")
     with pytest.raises(TaxoevalError, match=r"scores\.parquet: cannot be read"):
         read_run(tmp_path).scores()
