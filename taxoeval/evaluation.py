@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
+from taxoeval.reports.figures import draw_all
 from taxoeval.reports.mistakes import write_mistakes
 from taxoeval.reports.run import Status
 from taxoeval.tasks import Subject, Task
@@ -178,7 +179,7 @@ def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder
         details=result.details,
         tables=result.tables,
         taxonomy=result.taxonomy,
-        records=result.records,
+        figures=draw_all(result.records),
     )
 
 

@@ -17,7 +17,9 @@ class Staged:
 
     def __call__(self, name: str) -> Path:
         """The path to write to, beside the final one, so that the move cannot fail halfway."""
-        self.paths[name] = self.folder / f".{name}.{os.getpid()}.tmp"
+        final = self.folder / name
+        final.parent.mkdir(exist_ok=True)
+        self.paths[name] = final.with_name(f".{final.name}.{os.getpid()}.tmp")
         return self.paths[name]
 
 

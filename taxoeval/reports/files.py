@@ -89,6 +89,8 @@ def write_run(run: Run, folder: Path) -> None:
         _write_parquet(prediction_tables(run), staged("predictions.parquet"), prediction_schema())
         for name, table in tables.items():
             _write_parquet([table], staged(name))
+        for name, content in _figures(run):
+            staged(name).write_bytes(content)
         files = {name: _described(path) for name, path in staged.paths.items()}
         staged("run.json").write_text(_json(_meta(run) | {"files": files, "logging": None}), encoding="utf-8")
 
@@ -220,7 +222,11 @@ def _cell(cell: Cell, digest: str) -> dict[str, Any]:
 
 
 def _table_file(cell: Cell, name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", f"{name}_{cell.role}_{cell.encoder}_{cell.task}") + ".parquet"
+    return _file_name(f"{name}_{cell.role}_{cell.encoder}_{cell.task}") + ".parquet"
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text)
 
 
 def _tables(run: Run) -> Iterator[tuple[str, "pa.Table"]]:
@@ -229,6 +235,12 @@ def _tables(run: Run) -> Iterator[tuple[str, "pa.Table"]]:
     for cell in run.cells:
         for name, columns in cell.tables.items():
             yield _table_file(cell, name), pa.table({column: pa.array(values) for column, values in columns.items()})
+
+
+def _figures(run: Run) -> Iterator[tuple[str, bytes]]:
+    for cell in run.cells:
+        for name, content in cell.figures.items():
+            yield "figures/" + _file_name(f"{cell.role}_{cell.encoder}_{cell.task}_{name}"), content
 
 
 def _write_parquet(tables: Iterable["pa.Table"], path: Path, schema: "pa.Schema | None" = None) -> None:
@@ -258,7 +270,8 @@ def _described(path: Path) -> dict[str, Any]:
 
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"rows": pq.read_metadata(path).num_rows, "sha256": digest}
+    rows = {"rows": pq.read_metadata(path).num_rows} if ".parquet" in path.name else {}
+    return {**rows, "sha256": digest}
 
 
 def _json(content: Mapping[str, Any]) -> str:

@@ -43,8 +43,8 @@ class Cell:
         Further columns worth a file, by name: the splits of few-shot, for example.
     taxonomy
         The taxonomy of the predictions where it is not the run's.
-    records
-        What figures are drawn from, by the name of the figure's file.
+    figures
+        Contents of the files of the figures drawn from what the task found, by name with suffix.
 
     Raises
     ------
@@ -69,7 +69,7 @@ class Cell:
     details: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     taxonomy: Taxonomy | None = None
-    records: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.role not in ("encoder", "control") or self.status not in EXIT_CODE:

@@ -1,0 +1,129 @@
+"""The table of a latent space: a row per quantity, a column per rank, each value above its interval and its null."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from taxoeval.records import Score
+from taxoeval.reports.decoders import plain
+from taxoeval.reports.numbers import NOTHING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LEVEL = 0.05
+"""A p at or below this is marked."""
+
+
+def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: int) -> "Table":
+    """Quantities that exist at ranks; below each value its 95 % interval, and what it would be without structure.
+
+    Parameters
+    ----------
+    scores
+        Of one part of the data; those of the whole space (rank ``""``) are left out.
+    rank_names
+        The ranks, coarse to fine.
+    width
+        Columns there are.
+
+    Returns
+    -------
+    table
+        An asterisk marks p <= 0.05 against the null; a dash a value that is undefined, see `reasons`.
+
+    Examples
+    --------
+    >>> len(structure_table([], ("genus", "species"), 100).rows)
+    0
+    """
+    from rich import box
+    from rich.table import Table
+
+    by_metric: dict[str, dict[str, Score]] = {}
+    for score in scores:
+        if score.rank:
+            by_metric.setdefault(_named(score), {})[score.rank] = score
+    shown = [rank for rank in rank_names if any(rank in row for row in by_metric.values())]
+    room = 1 if width < 110 else 2
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, room, 0, 0), expand=False)
+    table.add_column(plain("quantity"), no_wrap=True)
+    for rank in shown:
+        table.add_column(plain(rank), justify="right", no_wrap=True)
+    for metric, row in by_metric.items():
+        cells = [row.get(rank) for rank in shown]
+        table.add_row(plain(metric), *(plain(_value(s)) for s in cells))
+        for name, line in (("  95 %", [_interval(s) for s in cells]), ("  null", [_null(s) for s in cells])):
+            if any(text for text in line):
+                table.add_row(plain(name), *(plain(text) for text in line), style="dim")
+    return table
+
+
+def reasons(scores: Sequence[Score]) -> list[str]:
+    """Why values are missing, or what to know of them: one line per reason, naming quantities and ranks.
+
+    Examples
+    --------
+    >>> nan = float("nan")
+    >>> row = Score("silhouette", nan, 0, "kingdom", 1, nan, nan, nan, nan, True, "structure", "", reason="one taxon")
+    >>> reasons([row])
+    ['silhouette (kingdom): one taxon']
+    """
+    places: dict[str, dict[str, list[str]]] = {}
+    for score in scores:
+        if score.reason:
+            of = places.setdefault(score.reason, {}).setdefault(_named(score), [])
+            if score.rank and score.rank not in of:
+                of.append(score.rank)
+    lines = []
+    for reason, metrics in places.items():
+        ranks = list(dict.fromkeys(tuple(ranks) for ranks in metrics.values()))
+        names = ", ".join(metrics)
+        if len(ranks) == 1:
+            where = f"{names} ({', '.join(ranks[0])})" if ranks[0] else names
+        else:
+            where = ", ".join(f"{metric} ({', '.join(of)})" if of else metric for metric, of in metrics.items())
+        lines.append(f"{where}: {reason}")
+    return lines
+
+
+def _named(score: Score) -> str:
+    name = score.metric.replace("_", " ")
+    return f"{name} @{score.k}" if score.k > 1 else name
+
+
+def _value(score: Score | None) -> str:
+    if score is None:
+        return ""
+    if math.isnan(score.value):
+        return NOTHING
+    return short(score.value) + ("*" if score.p <= LEVEL else " ")
+
+
+def _interval(score: Score | None) -> str:
+    if score is None or math.isnan(score.low) or math.isnan(score.high):
+        return ""
+    return f"{short(score.low)}–{short(score.high)} "
+
+
+def _null(score: Score | None) -> str:
+    return "" if score is None or math.isnan(score.chance) else short(score.chance) + " "
+
+
+def short(value: float) -> str:
+    """Two decimals, three significant digits for small values, none for large ones; room is scarce.
+
+    Examples
+    --------
+    >>> [short(x) for x in (0.3126, -0.0041, 12.34, 1234.5, 0.0)]
+    ['.31', '-.004', '12.3', '1,234', '0']
+    """
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    text = f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
+    text = text if float(text) else "0"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and text not in ("1.00", "-1.00") else text
