@@ -1,5 +1,7 @@
 """One evaluation from the first image to the last report: embed once, ask every task, write, show, log."""
 
+import hashlib
+import json
 import sys
 import time
 import traceback
@@ -7,12 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
+from taxoeval.reports.cell_store import CellStore, Overwrite, content_of_files
 from taxoeval.reports.figures import draw_all
+from taxoeval.reports.files import read_run
 from taxoeval.reports.mistakes import write_mistakes
 from taxoeval.reports.run import Status
 from taxoeval.tasks import Subject, Task
@@ -38,6 +43,12 @@ class Runtime:
         Processes that decode images; ``auto`` leaves it to the number of processors.
     progress
         Show a progress bar while embedding.
+    cells
+        Folder of finished results, shared by all runs: a question that was answered is not computed again. None
+        keeps none.
+    overwrite
+        What to do where a result is there already: see `CellStore`; ``never`` also leaves a folder alone that holds a
+        finished run.
     """
 
     store: str
@@ -45,6 +56,8 @@ class Runtime:
     batch_size: int = 32
     workers: int | Literal["auto"] = "auto"
     progress: bool = True
+    cells: str | None = "outputs/cells"
+    overwrite: Overwrite = "only_missing"
 
 
 def evaluate(
@@ -90,7 +103,11 @@ def evaluate(
     TaxoevalError
         If the dataset cannot be read or the results cannot be written.
     """
+    if runtime.overwrite == "never" and (folder / "run.json").is_file():
+        print(f"taxoeval: {folder} holds a finished run, which runtime.overwrite=never leaves alone")
+        return cast(Status, read_run(folder).meta["status"])
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    store = CellStore(Path(runtime.cells).expanduser() if runtime.cells else None, runtime.overwrite)
     timings: dict[str, float] = {}
     with _timed(timings, "dataset"):
         images = dataset()
@@ -107,7 +124,11 @@ def evaluate(
         except Exception as error:
             cells += [_failed(names.get(role, role), role, task, error, folder) for task in tasks]
             continue
-        cells += [_ask(encoder.name, role, key, task, subject, folder) for key, task in tasks.items()]
+        about = _digest_of(subject, encoder)
+        for key, task in tasks.items():
+            settings = _settings(config, key)
+            ask = partial(_ask, encoder.name, role, key, task, subject, folder)
+            cells.append(store.get({**about, **settings}, encoder.name, role, key, ask) if settings else ask())
     run = Run(
         name=name or f"{images.name}__{names.get('encoder', 'encoder')}",
         group=group,
@@ -155,6 +176,36 @@ def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Sub
         embed_texts=lambda texts: embed_texts(encoder, texts, store, device=runtime.device),
         logit_scale=encoder.logit_scale,
     )
+
+
+def _settings(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What the numbers of a task depend on besides vectors and labels; nothing where that is not on record."""
+    task = config.get("task", {}).get(key)
+    if task is None:
+        return {}
+    settings = {"task": task, "decoding": config.get("decoding")}
+    return {**settings, "files": content_of_files(settings)}
+
+
+def _digest_of(subject: Subject, encoder: "Encoder") -> dict[str, Any]:
+    """What identifies the vectors and the labels that the tasks are given."""
+    hasher = hashlib.sha256()
+    images = subject.embeddings
+    groups = [] if subject.group is None else subject.group.tolist()
+    for part in (
+        images.sample.tolist(),
+        images.taxon.tolist(),
+        list(subject.common_name),
+        subject.label.tolist(),
+        groups,
+    ):
+        hasher.update(json.dumps(part).encode() + b"\n")
+    return {
+        "vectors": images.source,
+        "encoder": dict(encoder.fingerprint),
+        "labels": hasher.hexdigest(),
+        "taxonomy": subject.taxonomy.digest,
+    }
 
 
 def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder: Path) -> Cell:

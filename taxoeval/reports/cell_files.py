@@ -1,8 +1,10 @@
 """A finished cell on disk, whole: what one encoder answered to one task, so that it is never asked twice."""
 
+import errno
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ def save_cell(cell: Cell, folder: Path) -> None:
     cell
         A finished one.
     folder
-        Where to; if it is there already, another process was quicker and its twin is kept.
+        Where to; what is there already is replaced.
 
     Raises
     ------
@@ -49,11 +51,7 @@ def save_cell(cell: Cell, folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         _write(cell, part)
-        try:
-            part.rename(folder)
-        except OSError:
-            if not (folder / "cell.json").is_file():
-                raise
+        _put(part, folder)
     except OSError as error:
         why = error.strerror or " ".join(str(error).split())
         raise TaxoevalError(
@@ -61,6 +59,21 @@ def save_cell(cell: Cell, folder: Path) -> None:
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _put(part: Path, folder: Path) -> None:
+    """Move a complete folder into place. Where another process is as quick, either twin will do."""
+    for _ in range(3):
+        try:
+            part.rename(folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+            with suppress(OSError):
+                folder.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def load_cell(folder: Path) -> Cell | None:

@@ -202,6 +202,7 @@ def _cell(cell: Cell, digest: str) -> dict[str, Any]:
         "status": cell.status,
         "reason": cell.reason,
         "seconds": cell.seconds,
+        "cached": cell.cached,
         "notes": list(cell.notes),
         "details": plain(cell.details, where),
         "answers": [

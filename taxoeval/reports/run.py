@@ -45,6 +45,8 @@ class Cell:
         The taxonomy of the predictions where it is not the run's.
     figures
         Contents of the files of the figures drawn from what the task found, by name with suffix.
+    cached
+        Whether it was read from an earlier evaluation; ``seconds`` are those of that one.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Cell:
     tables: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     taxonomy: Taxonomy | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
+    cached: bool = False
 
     def __post_init__(self) -> None:
         if self.role not in ("encoder", "control") or self.status not in EXIT_CODE:

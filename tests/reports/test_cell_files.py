@@ -50,11 +50,11 @@ def test_a_cell_comes_back_whole(tmp_path: Path):
     assert len(run.cells) >= 2
 
 
-def test_a_twin_is_kept_and_nothing_is_left_behind(tmp_path: Path):
+def test_an_older_one_is_replaced_and_nothing_is_left_behind(tmp_path: Path):
     first = Cell("pixels", "control", "zero_shot", "unsupported", "first")
     save_cell(first, tmp_path / "cell")
     save_cell(replace(first, reason="second"), tmp_path / "cell")
-    assert load_cell(tmp_path / "cell").reason == "first"
+    assert load_cell(tmp_path / "cell").reason == "second"
     assert [path.name for path in tmp_path.iterdir()] == ["cell"]
 
 
