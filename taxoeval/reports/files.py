@@ -1,4 +1,4 @@
-"""The files of a run: ``scores.parquet``, ``predictions.parquet``, ``run.json``, and further tables.
+"""The files of a run: ``scores.parquet``, ``predictions.parquet``, ``images.parquet``, ``run.json``, further tables.
 
 ``run.json`` is put in place last and says which other files belong to the run: a folder without it holds no finished
 run. Every file is written under a temporary name first, so none is ever half there.
@@ -18,6 +18,7 @@ import numpy as np
 from taxoeval.errors import TaxoevalError
 from taxoeval.reports.atomic import together
 from taxoeval.reports.columns import prediction_schema, prediction_tables, score_table
+from taxoeval.reports.image_values import image_schema, image_tables
 from taxoeval.reports.provenance import git, host, versions
 from taxoeval.reports.run import Cell, LogOutcome, Run
 
@@ -50,6 +51,10 @@ class SavedRun:
     def predictions(self) -> "pa.Table":
         """One row per image, encoder, task, decoder, rank and answer."""
         return _read(self.folder / "predictions.parquet")
+
+    def images(self) -> "pa.Table":
+        """One row per image, encoder, task and decoder: right or wrong at every rank, and how far off."""
+        return _read(self.folder / "images.parquet")
 
 
 def write_run(run: Run, folder: Path) -> None:
@@ -87,6 +92,7 @@ def write_run(run: Run, folder: Path) -> None:
     with together(folder, "run.json") as staged:
         _write_parquet([score_table(run)], staged("scores.parquet"))
         _write_parquet(prediction_tables(run), staged("predictions.parquet"), prediction_schema())
+        _write_parquet(image_tables(run), staged("images.parquet"), image_schema(run.taxonomy.ranks))
         for name, table in tables.items():
             _write_parquet([table], staged(name))
         for name, content in _figures(run):

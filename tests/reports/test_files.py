@@ -118,6 +118,7 @@ def test_run_json(folder: Path):
     assert {name: file["rows"] for name, file in meta["files"].items()} == {
         "scores.parquet": 34,
         "predictions.parquet": 34,
+        "images.parquet": 6,
         "splits_encoder_mini_clip_knn.parquet": 2,
     }
     assert knn["tables"] == {"splits": "splits_encoder_mini_clip_knn.parquet"}
@@ -267,3 +268,20 @@ def test_status_of_a_run():
     statuses = [fake.run(cells=cells).status for cells in ((encoder, refused), (refusing, control), (encoder, failed))]
     assert statuses == ["ok", "unsupported", "failed"]
     assert json.dumps(fake.run(cells=()).status) == '"ok"'
+
+
+def test_one_row_per_image_and_decoder(tmp_path: Path):
+    run = fake.run()
+    write_run(run, tmp_path)
+    rows = read_run(tmp_path).images().to_pylist()
+    assert len(rows) == sum(len(p.sample) for cell in run.cells for p in cell.predictions)
+    for cell in run.cells:
+        for predictions in cell.predictions:
+            hits = rank_hits(predictions.target, predictions.taxon[:, :, :1], run.taxonomy)
+            for i, sample in enumerate(predictions.sample):
+                (row,) = [
+                    r for r in rows if (r["role"], r["sample"], r["slice"]) == (cell.role, sample, predictions.slice)
+                ]
+                right = [row[f"right_{rank}"] for rank in run.taxonomy.ranks]
+                assert right == [None if np.isnan(h) else h > 0.5 for h in hits[i]]
+                assert row["target_path"] == run.taxonomy.path(int(predictions.target[i]))

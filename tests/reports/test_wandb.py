@@ -128,7 +128,7 @@ def test_an_offline_run_can_be_sent_later(tmp_path: Path, stub):
     assert [row["value"] for row in rows[:4]] == [1.0, 0.875, None, 0.5]
     manifests = [record["artifact"]["manifest"] for record in told if record["type"] == "artifact"]
     files = [Path(entry["local_path"]) for manifest in manifests for entry in manifest["contents"]]
-    assert len(files) == 5  # the table, the scores, the predictions, the splits, run.json
+    assert len(files) == 6  # the table, the scores, the predictions, the images, the splits, run.json
     assert all(file.is_relative_to(folder.resolve()) and file.is_file() for file in files)
     assert not (tmp_path / "home").exists()
     record_logging(outcome, folder)  # changes run.json, of which W&B holds a copy of its own
@@ -183,6 +183,7 @@ def test_a_key_means_online(tmp_path: Path, stub):
     assert outcome.url.endswith(f"/birders/field/runs/{outcome.run_id}")
     sent = {Path(request["what"]).name for request in server.seen("^/storage/artifact")}
     assert sent == {
+        "images.parquet",
         "predictions.parquet",
         "run.json",
         "scores.parquet",
