@@ -19,6 +19,7 @@ FLOOR = {
     "tasks": 5,
     "reports": 6,
     "evaluation": 7,
+    "compare": 7,
     "__main__": 8,
 }
 

@@ -1,0 +1,135 @@
+"""``python -m taxoeval.compare RUN...``: one table over runs."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taxoeval.compare.blocks import Block, blocks
+from taxoeval.compare.differences import Compared, compared
+from taxoeval.compare.formats import print_sheets, to_latex, to_markdown
+from taxoeval.compare.found import find_runs
+from taxoeval.compare.rows import COLUMNS, rows
+from taxoeval.compare.sheets import Sheet, sheet
+from taxoeval.errors import TaxoevalError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SUFFIXES = (".csv", ".md", ".tex")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare runs; the exit status is 1 if there is nothing to compare or a file cannot be written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m taxoeval.compare",
+        description="One table over finished runs: paired differences on the same images, ties with the best, and what "
+        "cannot be compared and why.",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, a sweep, or many")
+    parser.add_argument("--task", action="append", help="only this task (may be given several times)")
+    parser.add_argument("--decoder", action="append", help="only this decoder; default: the first of each task; or all")
+    parser.add_argument("--sort", default="", help="a rank, distance, severity or encoder; default: the finest rank")
+    parser.add_argument(
+        "--output", type=Path, action="append", default=[], help=f"also write a file: {', '.join(SUFFIXES)}"
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        for path in chosen.output:
+            if path.suffix not in SUFFIXES:
+                raise TaxoevalError(f"{path}: the suffix must be one of {', '.join(SUFFIXES)}")
+        compare(chosen.runs, tasks=chosen.task, decoders=chosen.decoder, sort=chosen.sort, outputs=chosen.output)
+    except TaxoevalError as error:
+        print(f"taxoeval: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def compare(
+    folders: Sequence[Path],
+    *,
+    tasks: Sequence[str] | None = None,
+    decoders: Sequence[str] | None = None,
+    sort: str = "",
+    outputs: Sequence[Path] = (),
+    out: "Console | None" = None,
+) -> None:
+    """Find runs, compare them, print the tables and write the files.
+
+    Parameters
+    ----------
+    folders
+        Of runs or sweeps.
+    tasks, decoders
+        Only these; by default all tasks, and of each the first decoder. ``["all"]`` for all decoders.
+    sort
+        See `taxoeval.compare.sheets.sheet`.
+    outputs
+        Files to write, by suffix.
+    out
+        Where to print; by default standard output.
+
+    Raises
+    ------
+    TaxoevalError
+        If there is no run, nothing is left of the choice, or a file cannot be written.
+    """
+    found = find_runs(folders)
+    chosen = _chosen(blocks(found.runs), tasks, decoders)
+    results = [(block, compared(block)) for block in chosen]
+    sheets = [sheet(block, of, sort=sort) for block, of in results]
+    for path in outputs:
+        _write(path, results, [sheet(block, of, sort=sort, most_ranks=len(block.ranks)) for block, of in results])
+    console = out or _console()
+    print_sheets(sheets, console)
+    for job in found.unfinished:
+        console.print(f"{job.folder}: {job.reason}", markup=False, style="yellow", soft_wrap=True)
+    for path in outputs:
+        console.print(f"written: {path}", markup=False, soft_wrap=True)
+
+
+def _chosen(every: list[Block], tasks: Sequence[str] | None, decoders: Sequence[str] | None) -> list[Block]:
+    first: dict[tuple[str, str, str], str] = {}
+    for block in every:
+        first.setdefault(block.key[:3], block.decoder)
+    kept = [
+        block
+        for block in every
+        if (not tasks or block.task in tasks)
+        and (decoders == ["all"] or (block.decoder in decoders if decoders else block.decoder == first[block.key[:3]]))
+    ]
+    if not kept:
+        there = sorted({f"{block.task} {block.decoder}".strip() for block in every})
+        raise TaxoevalError(f"nothing is left of that choice; there are {', '.join(there) or 'no numbers at all'}")
+    return kept
+
+
+def _write(path: Path, results: Sequence[tuple[Block, dict[str, Compared]]], sheets: Sequence[Sheet]) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".csv":
+            with part.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS)
+                writer.writeheader()
+                for block, found in results:
+                    writer.writerows(rows(block, found))
+        else:
+            written = {".md": to_markdown, ".tex": to_latex}[path.suffix]
+            part.write_text(written(sheets), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise TaxoevalError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from None
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
