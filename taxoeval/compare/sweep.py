@@ -42,11 +42,9 @@ def job_ends(folder: Path, expected: int | None = None) -> list[JobEnd]:
         How many jobs there were to be; those that never began are told as missing.
     """
     places = sorted((p for p in folder.iterdir() if (p / ".hydra").is_dir() or (p / "run.json").is_file()), key=_number)
-    ends = [_end(place) for place in places]
-    for number in range(expected or 0):
-        if not any(_number(place) == number for place in places):
-            ends.append(JobEnd(f"{number}", "missing", reason="it never began"))
-    return ends
+    began = {_number(place) for place in places}
+    never = [JobEnd(f"{i}", "missing", reason="it never began") for i in range(expected or 0) if i not in began]
+    return [*(_end(place) for place in places), *never]
 
 
 def exit_code(ends: Sequence[JobEnd]) -> int:
