@@ -20,6 +20,7 @@ FLOOR = {
     "reports": 6,
     "evaluation": 7,
     "compare": 7,
+    "report": 7,
     "__main__": 8,
 }
 
