@@ -116,7 +116,8 @@ def test_in_a_browser(folder: Path, tmp_path: Path):
       canvas.dispatchEvent(new MouseEvent("click", at(0.1, 0.5))); note();
       const key = (name) => canvas.dispatchEvent(new KeyboardEvent("keydown", {key: name}));
       key("ArrowDown"); key("ArrowRight"); note(); key("Enter"); note(); key("Escape"); note();
-      const search = document.querySelector("input"); search.value = "G2"; search.dispatchEvent(new Event("change")); note();
+      const search = document.querySelector("input");
+      search.value = "G2"; search.dispatchEvent(new Event("change")); note();
       document.querySelectorAll("button.sort")[4].click();
       document.body.innerHTML = "<pre id=seen></pre>"; document.querySelector("pre").textContent = JSON.stringify(seen);
     };</script>"""
