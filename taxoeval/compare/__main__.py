@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import TYPE_CHECKING
 from taxoeval.compare.blocks import Block, blocks
 from taxoeval.compare.differences import Compared, compared
 from taxoeval.compare.formats import print_sheets, to_latex, to_markdown
-from taxoeval.compare.found import find_runs
+from taxoeval.compare.found import Unfinished, find_runs
+from taxoeval.compare.page import to_html
 from taxoeval.compare.rows import COLUMNS, rows
-from taxoeval.compare.sheets import Sheet, sheet
+from taxoeval.compare.sheets import sheet
 from taxoeval.errors import TaxoevalError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-SUFFIXES = (".csv", ".md", ".tex")
+Result = tuple[Block, dict[str, Compared]]
+
+SUFFIXES = (".csv", ".md", ".tex", ".html")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +85,7 @@ def compare(
     results = [(block, compared(block)) for block in chosen]
     sheets = [sheet(block, of, sort=sort) for block, of in results]
     for path in outputs:
-        _write(path, results, [sheet(block, of, sort=sort, most_ranks=len(block.ranks)) for block, of in results])
+        _write(path, results, found.unfinished, sort)
     console = out or _console()
     print_sheets(sheets, console)
     for job in found.unfinished:
@@ -106,23 +110,29 @@ def _chosen(every: list[Block], tasks: Sequence[str] | None, decoders: Sequence[
     return kept
 
 
-def _write(path: Path, results: Sequence[tuple[Block, dict[str, Compared]]], sheets: Sequence[Sheet]) -> None:
+def _write(path: Path, results: Sequence[Result], unfinished: Sequence[Unfinished], sort: str) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            with part.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                for block, found in results:
-                    writer.writerows(rows(block, found))
-        else:
-            written = {".md": to_markdown, ".tex": to_latex}[path.suffix]
-            part.write_text(written(sheets), encoding="utf-8")
+        part.write_text(_content(path.suffix, results, unfinished, sort), encoding="utf-8", newline="")
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise TaxoevalError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from None
+
+
+def _content(suffix: str, results: Sequence[Result], unfinished: Sequence[Unfinished], sort: str) -> str:
+    if suffix == ".html":
+        return to_html(results, unfinished, sort=sort)
+    if suffix == ".csv":
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for block, found in results:
+            writer.writerows(rows(block, found))
+        return text.getvalue()
+    sheets = [sheet(block, of, sort=sort, most_ranks=len(block.ranks)) for block, of in results]
+    return to_markdown(sheets) if suffix == ".md" else to_latex(sheets)
 
 
 def _console() -> "Console":

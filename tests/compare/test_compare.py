@@ -149,7 +149,7 @@ def test_repeats_count_each_image_once(tmp_path: Path):
 
 
 def test_files(sweep: Path, tmp_path: Path, capsys):
-    files = [tmp_path / f"table.{kind}" for kind in ("csv", "md", "tex")]
+    files = [tmp_path / f"table.{kind}" for kind in ("csv", "md", "tex", "html")]
     assert main([str(sweep), *(f"--output={file}" for file in files)]) == 0
     with files[0].open() as file:
         table = list(csv.DictReader(file))
@@ -161,6 +161,9 @@ def test_files(sweep: Path, tmp_path: Path, capsys):
     assert (row["tied_with_best"], row["n_compared"], row["status"]) == ("False", "240", "ok")
     assert files[1].read_text().count("\n| ") == 5
     assert files[2].read_text().count(r"\\") == 5
+    page = files[3].read_text()
+    assert page.count("<tr>") == 5
+    assert f"<title>good: {100 * compared(of(sweep))['right_species'].mean[0]:.1f} %" in page
 
 
 def test_names_stay_text():
@@ -180,7 +183,7 @@ def test_messages(tmp_path: Path, sweep: Path, capsys):
     assert main([str(sweep), "--task", "zero_shot"]) == 1
     assert "nothing is left of that choice; there are knn leaf_argmax" in capsys.readouterr().err
     assert main([str(sweep), "--output", "table.doc"]) == 1
-    assert "table.doc: the suffix must be one of .csv, .md, .tex" in capsys.readouterr().err
+    assert "table.doc: the suffix must be one of .csv, .md, .tex, .html" in capsys.readouterr().err
 
 
 def test_a_run_named_twice_counts_once(sweep: Path):

@@ -27,7 +27,7 @@ def intervals(marks: Sequence[Mark], *, alt: str) -> str:
     >>> "<title>species: 87.8 %" in intervals([Mark("species", 0.878, 0.85, 0.9, 0.003, 0.06)], alt="accuracy")
     True
     """
-    left, width, step = 110, 560, 30
+    left, width, step = max([110, *(7 * len(mark.label) + 20 for mark in marks)]), 560, 30
     height = step * len(marks) + 34
     parts = [_open(left + width + 80, height, alt)]
     for tenth in range(0, 11, 2):
