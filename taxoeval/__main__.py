@@ -2,15 +2,19 @@
 
 import difflib
 import inspect
+import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -21,10 +25,12 @@ from taxoeval.errors import TaxoevalError
 if TYPE_CHECKING:
     from taxoeval.reports.run import Status
 
-KEYS = ("encoder", "control", "dataset", "task", "prompts", "logger", "runtime", "name")
+KEYS = ("encoder", "control", "dataset", "task", "prompts", "decoding", "logger", "runtime", "name")
 """What a configuration may hold at its top level."""
 
 _ended: "list[Status]" = []  # how each job of this process ended
+
+_SWEEP = "TAXOEVAL_SWEEP"  # folder and number of jobs of the sweep that this process began
 
 
 def config_folder() -> Path:
@@ -41,36 +47,92 @@ def config_folder() -> Path:
 def main() -> None:
     """Run ``taxoeval``; the exit status is 0 if every job gave results, 1 if one failed, 2 if one had only refusals."""
     _ended.clear()
+    os.environ.pop(_SWEEP, None)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with advice that does not apply
-    try:
-        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_job)()
-    except (HydraException, OmegaConfBaseException, TaxoevalError) as error:
-        for line in list(_hints(sys.argv[1:])) or [f"taxoeval: {_one_line(error)}"]:
-            print(line, file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        if _ended:
-            raise
-        sys.exit(f"taxoeval: the folder for the results cannot be made: {error}; choose another with hydra.run.dir=...")
+    _launch()
+    if _SWEEP in os.environ:
+        sys.exit(_end_of_sweep(*os.environ.pop(_SWEEP).rsplit("\t", 1)))
     if "failed" in _ended:
         sys.exit(1)
     if "unsupported" in _ended:
         sys.exit(2)
 
 
+def _launch() -> None:
+    """Hand over to Hydra; of a sweep that has begun, the files of its jobs tell the end, whatever is raised."""
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_job)()
+    except (HydraException, OmegaConfBaseException, TaxoevalError) as error:
+        for line in list(_hints(sys.argv[1:])) or [f"taxoeval: {_one_line(error)}"]:
+            print(line, file=sys.stderr)
+        if _SWEEP not in os.environ:
+            sys.exit(1)
+    except OSError as error:
+        if _ended:
+            raise
+        sys.exit(f"taxoeval: the folder for the results cannot be made: {error}; choose another with hydra.run.dir=...")
+    except Exception as error:
+        if _SWEEP not in os.environ:
+            raise
+        # a scheduler's word for a job that was killed or ran out of time
+        print(f"taxoeval: the launcher gave up: {type(error).__name__}: {_one_line(error)[:300]}", file=sys.stderr)
+
+
+class SweepBegins:
+    """Notes where a sweep writes and how many jobs it has, for its end: jobs may run in other processes."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("on_"):
+            return lambda **_: None  # the other events
+        raise AttributeError(name)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra in the process that launches the jobs."""
+        overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        jobs = math.prod(len(list(o.sweep_iterator())) for o in overrides if o.is_sweep_override())
+        os.environ[_SWEEP] = f"{Path(config.hydra.sweep.dir).resolve()}\t{jobs}"
+
+
+def _end_of_sweep(folder: str, jobs: str) -> int:
+    """Say how the jobs ended and put their numbers side by side; what counts is the files they left."""
+    from taxoeval.compare.__main__ import compare
+    from taxoeval.compare.sweep import exit_code, job_ends, told
+
+    place = Path(folder)
+    ends = job_ends(place, int(jobs)) if place.is_dir() else []
+    if any(end.status == "ok" for end in ends):
+        try:
+            compare([place], outputs=[place / f"comparison.{kind}" for kind in ("html", "csv", "md")])
+        except TaxoevalError as error:
+            print(f"taxoeval: {_one_line(error)}", file=sys.stderr)
+    print()
+    for line in told(ends):
+        print(line)
+    return exit_code(ends)
+
+
 def _job(cfg: DictConfig) -> None:
-    """One evaluation; a user's error ends it with one line, and the other jobs of a sweep go on."""
+    """One evaluation; an error ends it with one line and a note on disk, and the other jobs of a sweep go on."""
     try:
         _ended.append(_evaluate(cfg))
     except (TaxoevalError, OmegaConfBaseException) as error:
         _ended.append("failed")
+        _note_failure(_one_line(error))
         print(f"taxoeval: {_one_line(error)}", file=sys.stderr)
-    except BaseException:
+    except BaseException as error:
         _ended.append("failed")
+        _note_failure(f"{type(error).__name__}: {_one_line(error)}")
         raise
 
 
-def _one_line(error: Exception) -> str:
+def _note_failure(reason: str) -> None:
+    """Leave the reason where the end of a sweep looks for it; without a folder there is nowhere to."""
+    with suppress(OSError):
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        (folder / "failed.json").write_text(json.dumps({"reason": reason}) + "\n", encoding="utf-8")
+
+
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
@@ -88,6 +150,7 @@ def _evaluate(cfg: DictConfig) -> "Status":
     return evaluate(
         encoders={role: _Maker(role, cfg[role]) for role in ("encoder", "control") if cfg.get(role)},
         dataset=_Maker("dataset", cfg.dataset),
+        decoding=_build("decoding", cfg.decoding),
         tasks={str(key): _build(f"task.{key}", node) for key, node in cfg.task.items()},
         logger=_build("logger", cfg.logger),
         runtime=_build("runtime", cfg.runtime),
