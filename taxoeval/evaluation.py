@@ -7,20 +7,25 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import numpy as np
+
 from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
 from taxoeval.reports.cell_store import CellStore, Overwrite, content_of_files
 from taxoeval.reports.figures import draw_all
 from taxoeval.reports.files import read_run
 from taxoeval.reports.mistakes import write_mistakes
+from taxoeval.reports.prompt_differences import prompt_differences
 from taxoeval.reports.run import Status
 from taxoeval.tasks import Subject, Task
+from taxoeval.tasks.decoding import Decoding
 
 if TYPE_CHECKING:
     from taxoeval.datasets.base import ImageDataset
@@ -65,6 +70,7 @@ def evaluate(
     encoders: Mapping[str, Callable[[], "Encoder"]],
     dataset: Callable[[], "ImageDataset"],
     tasks: Mapping[str, Task],
+    decoding: Decoding,
     logger: Logger,
     runtime: Runtime,
     folder: Path,
@@ -82,6 +88,8 @@ def evaluate(
         Maker of the dataset.
     tasks
         Tasks by name.
+    decoding
+        How their scores become answers.
     logger
         Where the finished run is sent; whatever it does, the results are on disk before.
     runtime
@@ -114,13 +122,16 @@ def evaluate(
     cells: list[Cell] = []
     fingerprints: dict[str, Mapping[str, Any]] = {}
     names: dict[str, str] = {}
+    dimension = 0
     for role, make in encoders.items():
+        if role == "control" and "encoder" in fingerprints and not dimension:
+            continue  # beside answers that no vector gave, a control says nothing
         try:
             with _timed(timings, f"{role}.load"):
                 encoder = make()
-            fingerprints[role], names[role] = encoder.fingerprint, encoder.name
+            fingerprints[role], names[role], dimension = encoder.fingerprint, encoder.name, encoder.dimension
             with _timed(timings, f"{role}.embed"):
-                subject = _embed(encoder, images, runtime)
+                subject = replace(_embed(encoder, images, runtime), decoding=decoding)
         except Exception as error:
             cells += [_failed(names.get(role, role), role, task, error, folder) for task in tasks]
             continue
@@ -141,10 +152,13 @@ def evaluate(
         fingerprints=fingerprints,
         cells=tuple(cells),
         timings=timings,
+        warnings=prompt_differences(cells),
     )
     write_run(run, folder)
     write_mistakes(run, folder)
     print_run(run, folder)
+    for warning in run.warnings:
+        print(f"taxoeval: {warning}", file=sys.stderr)
     outcome = logger(run, folder)
     record_logging(outcome, folder)
     if outcome.message:
@@ -153,6 +167,9 @@ def evaluate(
 
 
 def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Subject:
+    plain = Subject(_no_vectors(dataset), dataset.taxonomy, dataset.common_name, dataset.label, group=dataset.group)
+    if not encoder.dimension:
+        return plain
     from taxoeval.embedding import EmbeddingStore, embed_images, embed_texts
     from taxoeval.encoders import TextEncoder
 
@@ -167,15 +184,18 @@ def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Sub
         progress=runtime.progress,
     )
     if not (encoder.has_text and isinstance(encoder, TextEncoder)):
-        return Subject(embeddings, dataset.taxonomy, dataset.common_name, dataset.label)
-    return Subject(
-        embeddings,
-        dataset.taxonomy,
-        dataset.common_name,
-        dataset.label,
+        return replace(plain, embeddings=embeddings)
+    return replace(
+        plain,
+        embeddings=embeddings,
         embed_texts=lambda texts: embed_texts(encoder, texts, store, device=runtime.device),
         logit_scale=encoder.logit_scale,
     )
+
+
+def _no_vectors(dataset: "ImageDataset") -> Embeddings:
+    """Embeddings without dimensions."""
+    return Embeddings(np.zeros((len(dataset), 0), dtype=np.float32), dataset.taxon, dataset.sample, "none")
 
 
 def _settings(config: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -212,6 +232,11 @@ def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder
     """One task; a refusal or a fault becomes the status of its cell, and the others go on."""
     start = time.perf_counter()
     try:
+        if not subject.embeddings.vectors.shape[1] and getattr(task, "needs_vectors", True):
+            raise UnsupportedError(
+                f"{key} needs an encoder's vectors, and encoder=none gives none; choose an encoder, or "
+                "task=score_predictions for answers from elsewhere"
+            )
         result = task(subject)
     except UnsupportedError as reason:
         return Cell(encoder=encoder, role=role, task=key, status="unsupported", reason=str(reason))

@@ -56,6 +56,9 @@ class Predictions:
         ``(c,)`` int, the closed set of taxa a prediction could take.
     slice
         The part of the data this is about, ``"all"`` or a name such as ``"5-shot fold 2"``.
+    fitted
+        ``(n, n_ranks)`` float: the probability of the first answers under a temperature fitted on other images; None
+        where none was fitted. Not kept in files.
     """
 
     sample: NDArray[np.str_]
@@ -65,6 +68,7 @@ class Predictions:
     decoder: str
     candidates: NDArray[np.int64]
     slice: str = "all"
+    fitted: NDArray[np.float64] | None = None
 
     @property
     def n_candidates(self) -> int:

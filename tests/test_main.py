@@ -156,6 +156,65 @@ def test_an_unknown_encoder_fails_its_cells_and_says_why(tmp_path, store):
     assert "mobilenetv2_1000" in cell["reason"]
 
 
+def annotated(folder):
+    """A table of four labels without images, and what a system answered."""
+    (folder / "labels.csv").write_text(
+        "id,family,genus,species\n1,Corvidae,Corvus,corax\n2,Corvidae,Pica,pica\n3,Corvidae,Pica,\n4,Paridae,,\n"
+    )
+    (folder / "answers.csv").write_text("id,prediction\n1,Corvus corone\n2,Pica pica\n3,Pica pica\n4,Larus canus\n")
+    answers = ("task.score_predictions.answers=answers.csv", "dataset.labels=labels.csv", "logger=none")
+    return ("encoder=none", "dataset=table", "dataset.annotations_only=true", *answers)
+
+
+def test_answers_are_scored_without_encoder_and_images(tmp_path, store):
+    arguments = annotated(tmp_path)
+    done = taxoeval(*arguments, "task=[score_predictions,knn]", folder=tmp_path, store=store, check=0)
+    assert "none, score_predictions, leaf_argmax" in done.stdout
+    assert "knn: unsupported: knn needs an encoder's vectors" in " ".join(done.stdout.split())
+    assert "colour_texture" not in done.stdout
+    (folder,) = results(tmp_path)
+    first = [
+        row for row in scores(folder) if (row["decoder"], row["metric"], row["k"]) == ("leaf_argmax", "rank_hits", 1)
+    ]
+    assert {row["rank"]: (row["value"], row["n"]) for row in first} == {
+        "family": (0.75, 4),
+        "genus": (1.0, 3),
+        "species": (0.5, 2),
+    }
+    record = json.loads((folder / "run.json").read_text())
+    assert {cell["task"]: cell["status"] for cell in record["cells"]} == {
+        "score_predictions": "ok",
+        "knn": "unsupported",
+    }
+    # the dataset has no Corvus corone: the answer is shown all the same, as a taxon of the joined taxonomy
+    assert record["cells"][0]["taxonomy"] != record["taxonomy"]["digest"] == record["cells"][1]["taxonomy"]
+    confused = pq.read_table(folder / "confusions.parquet").to_pylist()
+    pairs = {(row["target"], row["predicted_path"]) for row in confused if row["rank"] == "species"}
+    assert pairs == {("Corvus corax", "Corvidae > Corvus > Corvus corone")}
+    again = taxoeval(*arguments, "task=knn", folder=tmp_path, store=store, check=1)
+    assert "did you mean" in again.stderr or "task.score_predictions" in again.stderr
+
+
+def test_without_images_an_encoder_has_nothing_to_see(tmp_path, store):
+    arguments = [argument for argument in annotated(tmp_path) if argument != "encoder=none"]
+    done = taxoeval(*arguments, "encoder=pixels", "task=score_predictions", folder=tmp_path, store=store, check=1)
+    assert "1 (labels.csv, row 2): read with annotations_only=true" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_tasks_that_were_asked_with_different_texts_are_told(tmp_path, store):
+    other = "{_target_:taxoeval.prompts.Prompts,text_type:sci,templates:one}"
+    small = ("dataset.n_images=60", "prompts.templates=none", "~encoder@control", "logger=none")
+    done = taxoeval(
+        *(*small, "task=[zero_shot,alignment]", f"task.alignment.prompts={other}"),
+        folder=tmp_path, store=store, check=0,
+    )  # fmt: skip
+    warning = "texts are written differently from task to task (zero_shot: taxon_com, none; alignment: sci, one)"
+    assert warning in done.stderr
+    (folder,) = results(tmp_path)
+    assert json.loads((folder / "run.json").read_text())["warnings"][0].startswith("texts are written differently")
+
+
 def test_results_that_cannot_be_written_are_one_line(tmp_path, store):
     (tmp_path / "file").write_text("in the way")
     arguments = ("dataset.n_images=150", "task=knn", "logger=none", "hydra.run.dir=file/run")

@@ -10,7 +10,7 @@ import numpy as np
 
 from taxoeval.datasets import table
 from taxoeval.records import Embeddings
-from taxoeval.reports.mistakes import clades, extremes, mistakes_by_rank
+from taxoeval.reports.mistakes import clades, confusions, extremes, mistakes_by_rank
 from taxoeval.tasks import Subject, TaskResult
 from taxoeval.tasks.score_predictions import ScorePredictions
 
@@ -21,7 +21,7 @@ SHOWN = ("class", "order", "family", "genus", "species")
 def main(labels: Path, folder: Path) -> None:
     """Print Markdown."""
     birds = table.load(labels)
-    nothing = Embeddings(np.zeros((len(birds), 1), dtype=np.float32), birds.taxon, birds.sample, "no vectors are used")
+    nothing = Embeddings(np.zeros((len(birds), 0), dtype=np.float32), birds.taxon, birds.sample, "no vectors are used")
     subject = Subject(nothing, birds.taxonomy, birds.common_name, birds.label)
     results = {
         name: ScorePredictions(
@@ -34,22 +34,26 @@ def main(labels: Path, folder: Path) -> None:
     }
     for name, result in results.items():
         accuracies(name, result)
+    joined = results["with synonyms"].taxonomy  # the answers' own taxa beside the dataset's
     last = next(p for p in results["with synonyms"].predictions if p.decoder == "leaf_argmax")
     print("\n| wrong from | images | share % |\n|---|---|---|")
-    by_rank = mistakes_by_rank(last, birds.taxonomy)
+    by_rank = mistakes_by_rank(last, joined)
     for rank, n, share in zip(by_rank["wrong_from"], by_rank["n"], by_rank["share"], strict=True):
         print(f"| {rank} | {n} | {100 * share:.1f} |")
-    for name, rows in zip(
-        ("worst", "best"), extremes(clades(last, birds.taxonomy), rank="family", most=4), strict=True
-    ):
+    for name, rows in zip(("worst", "best"), extremes(clades(last, joined), rank="family", most=4), strict=True):
         for k in range(len(rows["taxon"])):
             low, high = 100 * rows["low"][k], 100 * rows["high"][k]
             share = f"{100 * rows['accuracy'][k]:.0f} ({low:.0f}–{high:.0f})"
             print(f"{name}: {rows['taxon'][k]} n={rows['n_finest'][k]} {share}")
-    outside = results["with synonyms"].tables["outside"]
-    chosen = (outside["decoder"] == "leaf_argmax") & (outside["rank"] == "species")
-    answers, count = np.unique(outside["answer"][chosen], return_counts=True)
-    print("\nanswers that the taxonomy lacks:", len(answers), "species,", count.sum(), "images")
+    known = {birds.taxonomy.path(i) for i in range(len(birds.taxonomy))}
+    rows = confusions(last, joined)
+    outside = (rows["rank"] == "species") & ~np.isin(rows["predicted_path"], list(known))
+    answers = set(rows["predicted_path"][outside])
+    print("\nanswers that the taxonomy lacks:", len(answers), "species,", rows["n"][outside].sum(), "images")
+    print("\n| the bird | called | share their | images |\n|---|---|---|---|")
+    for k in np.flatnonzero(outside)[:8]:
+        bird, called, shared, n = (rows[key][k] for key in ("target", "predicted", "shared", "n"))
+        print(f"| {bird} | {called} | {shared} | {n} of {rows['n_target'][k]} |")
 
 
 def accuracies(name: str, result: TaskResult) -> None:

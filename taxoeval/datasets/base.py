@@ -86,6 +86,9 @@ class ImageDataset:
         Rows left out because the caller asked for it with ``on_bad="skip"``.
     notes
         What was detected and decided on the way, one sentence each.
+    group
+        ``(n,)`` str, what each image belongs to (an observation, a specimen, a burst), ``""`` for nothing but itself;
+        None where that is not known.
     """
 
     name: str
@@ -97,9 +100,12 @@ class ImageDataset:
     label: NDArray[np.str_]
     skipped: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    group: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.taxon)
+        if self.group is not None and len(self.group) != n:
+            raise ValueError(f"an ImageDataset needs one group per image; got {len(self.group)} for {n}")
         if len(self.sample) != n or len(self.label) != n or len(self.source) != n:
             raise ValueError(
                 f"an ImageDataset needs as many samples, labels and images as taxa; got {len(self.sample)}, "

@@ -1,7 +1,7 @@
 """Which column of a table of labels means what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from taxoeval.errors import TaxoevalError
 from taxoeval.taxonomy import RANKS
@@ -12,6 +12,8 @@ IMAGE_NAMES = (
     "filename", "file_name", "filepath", "file_path", "path",
     "image", "image_path", "image_file", "img_path", "img", "file",
 )  # fmt: skip
+ROW_NAMES = ("sample", "sample_id", "uuid", "id")
+"""Columns that name a row where there need not be an image."""
 COMMON_NAMES = ("common_name", "commonname", "common", "vernacular_name", "vernacularname", "english_name")
 LABEL_NAMES = ("label", "original_label", "source_label", "class_name")
 
@@ -30,6 +32,8 @@ class Columns:
         Column with the label as the source wrote it, or ``None``.
     common_name
         Column with the English name, or ``None``.
+    group
+        Column that says what images belong together, or ``None``.
     notes
         What was decided.
     """
@@ -38,12 +42,13 @@ class Columns:
     ranks: dict[str, str]
     label: str | None
     common_name: str | None
+    group: str | None
     notes: tuple[str, ...]
 
     @property
     def names(self) -> list[str]:
         """Every column that is needed, once."""
-        every = [self.image, *self.ranks.values(), self.label, self.common_name]
+        every = [self.image, *self.ranks.values(), self.label, self.common_name, self.group]
         return list(dict.fromkeys(name for name in every if name is not None))
 
 
@@ -54,8 +59,12 @@ def assign(
     ranks: str | Sequence[str] | Mapping[str, str],
     label: str,
     common_name: str,
+    group: str | None = None,
+    usual: Sequence[str] = IMAGE_NAMES,
 ) -> Columns:
     """Find the columns of a table of labels; ``"auto"`` means by their usual names, whatever their case.
+
+    ``usual`` are those of the column of images, in order of preference.
 
     Raises
     ------
@@ -75,13 +84,14 @@ def assign(
     labels = ("class", *LABEL_NAMES) if "class" in free and ("cls" in lower or not chosen) else LABEL_NAMES
     notes = []
     found = Columns(
-        image=_required_image(header, free, image, where),
+        image=_required_image(header, free, image, usual, where),
         ranks=chosen,
         label=_one(header, free, label, labels, where),
         common_name=_one(header, free, common_name, COMMON_NAMES, where),
+        group=None if group is None else _named(header, group, where),
         notes=(),
     )
-    several = [free[name] for name in IMAGE_NAMES if name in free]
+    several = [free[name] for name in usual if name in free]
     if image == "auto" and len(several) > 1:
         notes.append(f"image paths are read from {found.image!r}; also possible: {', '.join(several[1:])}")
     if found.label is not None and found.label.casefold() == "class" and "class" in chosen:
@@ -92,7 +102,7 @@ def assign(
     if finer and ranks == "auto":
         notes.append(f"not read: {', '.join(finer)}; name all ranks, coarse to fine, to have them (ranks=...)")
     _refuse_twice(header, found.names, where)
-    return Columns(found.image, found.ranks, found.label, found.common_name, tuple(notes))
+    return replace(found, notes=tuple(notes))
 
 
 def _ranks(
@@ -117,12 +127,14 @@ def _cls(lower: Mapping[str, str], ranks: Sequence[str]) -> dict[str, str]:
     return {"class": lower["cls"]} if "cls" in lower and "class" in ranks else {}
 
 
-def _required_image(header: Sequence[str], free: Mapping[str, str], image: str, where: str) -> str:
-    found = _one(header, free, image, IMAGE_NAMES, where)
+def _required_image(
+    header: Sequence[str], free: Mapping[str, str], image: str, usual: Sequence[str], where: str
+) -> str:
+    found = _one(header, free, image, usual, where)
     if found is None:
         raise TaxoevalError(
             f"{where}: no column with image paths; the columns are {', '.join(header)}; "
-            f"name it with image=..., or rename it to one of {', '.join(IMAGE_NAMES[:5])}"
+            f"name it with image=..., or rename it to one of {', '.join(usual[:5])}"
         )
     return found
 
@@ -130,6 +142,10 @@ def _required_image(header: Sequence[str], free: Mapping[str, str], image: str, 
 def _one(header: Sequence[str], free: Mapping[str, str], asked: str, usual: Sequence[str], where: str) -> str | None:
     if asked == "auto":
         return next((free[name] for name in usual if name in free), None)
+    return _named(header, asked, where)
+
+
+def _named(header: Sequence[str], asked: str, where: str) -> str:
     if asked in header:
         return asked
     close = nearest(asked, header)

@@ -124,6 +124,43 @@ def is_animated(path: Path) -> bool:
         return False
 
 
+class NoImages:
+    """The source of a table read as annotations only: to ask for an image is a mistake of the configuration.
+
+    Parameters
+    ----------
+    names, rows
+        Name and row of each image in the table.
+    table
+        The table.
+    """
+
+    def __init__(self, names: Sequence[str], rows: Sequence[int], table: str) -> None:
+        self.names, self.rows, self.table = tuple(names), tuple(rows), table
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.names)
+
+    def where(self, i: int) -> str:
+        """Name and row of image ``i``."""
+        return f"{self.names[i]} ({self.table}, row {self.rows[i]})"
+
+    def content(self, i: int) -> bytes:
+        """Refuse."""
+        raise self._refusal(i)
+
+    def image(self, i: int) -> "Image.Image":
+        """Refuse."""
+        raise self._refusal(i)
+
+    def _refusal(self, i: int) -> TaxoevalError:
+        return TaxoevalError(
+            f"{self.where(i)}: read with annotations_only=true, so there is no image to embed; leave that out and give "
+            "the images, or score answers with encoder=none task=score_predictions"
+        )
+
+
 class ImageFiles:
     """An image source over files below one folder.
 

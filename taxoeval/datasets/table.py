@@ -1,18 +1,17 @@
 """A table of labels (CSV, TSV or Parquet) beside a folder of images."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.datasets.base import ImageDataset, Problem
-from taxoeval.datasets.columns import Columns, assign
-from taxoeval.datasets.images import ImageFiles, is_animated
+from taxoeval.datasets.columns import IMAGE_NAMES, ROW_NAMES, Columns, assign
+from taxoeval.datasets.images import ImageFiles, NoImages, is_animated
 from taxoeval.datasets.problems import check_limit, check_on_bad, in_order, settle, undecodable
+from taxoeval.datasets.rows import Rows, hint, problems, sample_id
 from taxoeval.errors import TaxoevalError
 from taxoeval.taxonomy import Taxonomy, arrow, binomials, near_duplicates
 from taxoeval.taxonomy.cells import cleaned
@@ -28,6 +27,8 @@ def load(
     ranks: str | Sequence[str] | Mapping[str, str] = "auto",
     label: str = "auto",
     common_name: str = "auto",
+    group: str | None = None,
+    annotations_only: bool = False,
     on_bad: str = "error",
     limit: int | None = None,
 ) -> ImageDataset:
@@ -51,6 +52,12 @@ def load(
         for ``class`` where the rank is called ``cls``. Without one, the name of the taxon is the label.
     common_name
         Column with English names; ``auto`` looks for ``common_name`` and the like, and does without.
+    group
+        Column that says what images belong together: an observation, a specimen, a burst of a camera. Tasks never
+        compare images of one group, nor put them on two sides of a split. A blank is a group of its own.
+    annotations_only
+        There are no images, and none is looked for: to score answers of another system with ``encoder=none``. The
+        image column names the rows; ``auto`` also looks for ``sample``, ``uuid`` and ``id``.
     on_bad
         ``error`` stops at bad rows and lists them; ``skip`` leaves them out, keeps them in ``skipped`` and says how
         many. Only ``skip`` decodes every image here (about 1 ms each for a small photograph, on top of the
@@ -89,52 +96,25 @@ def load(
     check_on_bad(on_bad)
     check_limit(limit)
     table = Path(labels).expanduser()
-    folder = Path(root).expanduser() if root is not None else table.parent
-    if not folder.is_dir():
+    folder = None if annotations_only else Path(root).expanduser() if root is not None else table.parent
+    if folder is not None and not folder.is_dir():
         raise TaxoevalError(f"{folder}: no such folder; give the folder that the image paths start from (root=...)")
-    columns = assign(arrow.header(table), str(table), image, ranks, label, common_name)
+    usual = (*IMAGE_NAMES, *ROW_NAMES) if annotations_only else IMAGE_NAMES
+    columns = assign(arrow.header(table), str(table), image, ranks, label, common_name, group, usual)
     rows = _read(table, columns, limit)
-    problems = list(_problems(rows, folder, str(table)))
-    if on_bad == "skip":
-        known = {problem.row for problem in problems}
-        problems += undecodable(ImageFiles(folder, rows.path), str(table), rows.number, known)
-    bad = in_order(problems)
-    notes = [*columns.notes, *rows.notes, *settle(bad, len(rows.path), str(table), on_bad, _hint(bad, rows, folder))]
+    found = list(problems(rows, folder, str(table)))
+    if on_bad == "skip" and folder is not None:
+        known = {problem.row for problem in found}
+        found += undecodable(ImageFiles(folder, rows.path), str(table), rows.number, known)
+    bad = in_order(found)
+    notes = [*columns.notes, *rows.notes, *settle(bad, len(rows.path), str(table), on_bad, hint(bad, rows, folder))]
     kept = rows.without({problem.row for problem in bad})
+    if columns.group is not None:
+        notes += _groups(kept, columns.group)
     return _dataset(name or _name(table), kept, folder, table, bad, notes)
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The cells that are needed, as stripped text with ``""`` for unknown, row by row."""
-
-    number: list[int]
-    path: list[str]
-    ranks: dict[str, list[str]]
-    label: list[str] | None
-    common: list[str] | None
-    notes: tuple[str, ...]
-
-    def without(self, numbers: set[int]) -> "_Rows":
-        keep = [i for i, number in enumerate(self.number) if number not in numbers]
-
-        def part(column: list[str]) -> list[str]:
-            return [column[i] for i in keep]
-
-        return _Rows(
-            [self.number[i] for i in keep],
-            part(self.path),
-            {rank: part(column) for rank, column in self.ranks.items()},
-            None if self.label is None else part(self.label),
-            None if self.common is None else part(self.common),
-            self.notes,
-        )
-
-    def lineage(self, i: int) -> tuple[str, ...]:
-        return tuple(column[i] for column in self.ranks.values())
-
-
-def _read(table: Path, columns: Columns, limit: int | None) -> _Rows:
+def _read(table: Path, columns: Columns, limit: int | None) -> Rows:
     try:
         raw = arrow.read_columns(table, columns.names)
     except (NotImplementedError, ValueError) as error:  # pyarrow's, for example for images inside the table
@@ -157,8 +137,8 @@ def _read(table: Path, columns: Columns, limit: int | None) -> _Rows:
                 f"label=COLUMN; the columns are {', '.join(arrow.header(table))}"
             )
         ranks, notes = {"label": labels}, [f"no rank columns: {columns.label!r} is read as flat labels"]
-    commons = cells[columns.common_name] if columns.common_name is not None else None
-    return _Rows(list(range(first, first + n)), cells[columns.image], ranks, labels, commons, tuple(notes))
+    commons, groups = (None if name is None else cells[name] for name in (columns.common_name, columns.group))
+    return Rows(list(range(first, first + n)), cells[columns.image], ranks, labels, commons, groups, tuple(notes))
 
 
 def _text(column: object) -> list[str]:
@@ -167,96 +147,47 @@ def _text(column: object) -> list[str]:
     return [known[value] for value in values]
 
 
-def _problems(rows: _Rows, root: Path, where: str) -> Iterator[Problem]:
-    """Everything that can be seen without opening an image."""
-    for i, (number, path) in enumerate(zip(rows.number, rows.path, strict=True)):
-        reason = _path_problem(path, root) or _lineage_problem(rows.lineage(i))
-        if reason:
-            yield Problem(where, number, path, reason)
-    yield from _repeated(rows, root, where)
-
-
-def _below(root: Path, path: str) -> str:
-    """A path without detours and relative to the root, or ``""`` where it leads out of it (symbolic links may)."""
-    base = os.path.normpath(root.absolute())
-    full = os.path.normpath(f"{base}/{path}" if not path.startswith("/") else path)
-    return full[len(base) :].lstrip("/") if full.startswith(base.rstrip("/") + "/") else ""
-
-
-def _path_problem(path: str, root: Path) -> str:
-    if not path:
-        return "no image path"
-    below = _below(root, path)
-    if not below:
-        return f"leads out of the image root (root={root})"
-    if not (root / below).is_file():
-        return f"no such file (under {root})"
-    return ""
-
-
-def _lineage_problem(lineage: tuple[str, ...]) -> str:
-    named = [name for name in lineage if name]
-    known = [name for k, name in enumerate(named) if k == 0 or name != named[k - 1]]
-    if not known:
-        return "no name at any rank"
-    if len(set(known)) < len(known):
-        return f"the lineage goes in a circle ({' > '.join(known)})"
-    return ""
-
-
-def _repeated(rows: _Rows, root: Path, where: str) -> Iterator[Problem]:
-    """Rows whose image stands in another row too."""
-    places: dict[str, list[int]] = {}
-    for i, path in enumerate(rows.path):
-        if path:
-            places.setdefault(_below(root, path) or path, []).append(i)
-    for same in places.values():
-        if len(same) < 2:
-            continue
-        one_label = len({rows.lineage(i) for i in same}) == 1
-        listed = ", ".join(str(rows.number[i]) for i in same)
-        for i in same[1:] if one_label else same:
-            reason = "duplicate row" if one_label else "one image with conflicting labels"
-            yield Problem(where, rows.number[i], rows.path[i], f"{reason} (rows {listed})")
-
-
-def _hint(bad: Sequence[Problem], rows: _Rows, root: Path) -> str:
-    absent = sum(problem.reason.startswith(("no such file", "leads out")) for problem in bad)
-    if absent < len(rows.path):
-        return ""
-    return f"Not one image is there: are they downloaded, and do their paths start from {root} (root=...)?"
-
-
 def _name(table: Path) -> str:
     stem = table.name.split(".")[0]
     return table.resolve().parent.name if stem.casefold() in _PLAIN_STEMS else stem
 
 
 def _dataset(
-    name: str, rows: _Rows, root: Path, table: Path, skipped: tuple[Problem, ...], notes: list[str]
+    name: str, rows: Rows, root: Path | None, table: Path, skipped: tuple[Problem, ...], notes: list[str]
 ) -> ImageDataset:
     taxonomy, taxon = Taxonomy.from_columns(rows.ranks, ranks=tuple(rows.ranks))
     names = taxonomy.names[taxon]
-    paths = [_below(root, path) for path in rows.path]
+    paths = [sample_id(path, root) for path in rows.path]
+    source = (
+        NoImages(paths, rows.number, str(table)) if root is None else ImageFiles(root, paths, rows.number, str(table))
+    )
     notes += [_coverage(rows), *_alike(taxonomy)]
     common, conflicts = _common_names(rows.common, taxon, len(taxonomy))
     notes += [f"{conflicts} taxa have several common names: the commonest is used"] if conflicts else []
-    animated = sum(is_animated(root / path) for path in paths)
+    animated = sum(is_animated(root / path) for path in paths) if root is not None else 0
     notes += [f"{animated} images are animated: their first frame is used"] if animated else []
     return ImageDataset(
         name=name,
         taxonomy=taxonomy,
         taxon=taxon,
         sample=np.array(paths, dtype=np.str_),
-        source=ImageFiles(root, paths, rows.number, str(table)),
+        source=source,
         common_name=common,
         label=np.array([a or b for a, b in zip(rows.label or names, names, strict=True)], dtype=np.str_),
         skipped=skipped,
         notes=tuple(notes),
+        group=None if rows.group is None else np.array(rows.group, dtype=np.str_),
     )
 
 
-def _coverage(rows: _Rows) -> str:
+def _groups(rows: Rows, column: str) -> list[str]:
+    names = [name for name in rows.group or [] if name]
+    blank = len(rows.path) - len(names)
+    lacking = f"; {blank} images have none, and are each a group of their own" if blank else ""
+    return [f"{len(names)} images are in {len(set(names))} groups of {column!r}{lacking}"]
+
+
+def _coverage(rows: Rows) -> str:
     known = {rank: sum(map(bool, column)) for rank, column in rows.ranks.items()}
     n = len(rows.path)
     gaps = ", ".join(f"{rank} {k}" for rank, k in known.items() if k < n)

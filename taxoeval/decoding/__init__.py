@@ -21,6 +21,7 @@ from taxoeval.decoding.per_rank import per_rank
 from taxoeval.decoding.plurality import plurality
 from taxoeval.decoding.rank_pool import rank_max, rank_mean
 from taxoeval.decoding.rank_sum import rank_sum
+from taxoeval.decoding.temperature import fit_temperature, sums_of, tempered
 from taxoeval.decoding.threshold import Threshold
 from taxoeval.decoding.top_down import top_down
 
@@ -44,6 +45,7 @@ __all__ = [
     "crm",
     "crm_nodes",
     "decoder_name",
+    "fit_temperature",
     "hie_marginal",
     "hie_trained",
     "leaf_argmax",
@@ -53,5 +55,7 @@ __all__ = [
     "rank_max",
     "rank_mean",
     "rank_sum",
+    "sums_of",
+    "tempered",
     "top_down",
 ]

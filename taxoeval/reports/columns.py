@@ -116,7 +116,7 @@ def prediction_table(run: Run, cell: Cell, predictions: Predictions) -> "pa.Tabl
     """
     import pyarrow as pa
 
-    taxonomy = run.taxonomy
+    taxonomy = run.taxonomy_of(cell)
     target = np.where(predictions.target[:, None] >= 0, taxonomy.ancestor[predictions.target], -1)
     exists = predictions.taxon >= 0
     exists[:, :, 0] = True

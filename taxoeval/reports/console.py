@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taxoeval.records import Score
-from taxoeval.reports.decoders import Parts, decoder_table, plain, plain_table, stacked
+from taxoeval.reports.decoders import Parts, alike, contradiction_line, decoder_table, plain, plain_table, stacked
 from taxoeval.reports.numbers import NOTHING, count, percent, ranks
 from taxoeval.reports.run import Cell, Run
 
@@ -20,7 +20,8 @@ LEGEND = (
     "accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies",
     "in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored",
     "decoders: rules that turn the same scores into answers; contradicting: % of images whose answers at",
-    "two ranks exclude each other; calib. error (stated minus observed), answered: %, finest rank",
+    "two ranks exclude each other; at the finest rank, %: calib. error (stated minus observed; fitted:",
+    "under the temperature fitted), answered, alike (same answer as the first decoder)",
     "most common: always answering the commonest taxon; chance: a blind guess among the candidates",
     "ranks to climb: from the true taxon up to the first that it shares with the answer",
 )
@@ -122,7 +123,10 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         for line in _below(cell, part, decoder, scores):
             _line(out, line)
         if len(rules) > 1:
-            out.print(decoder_table(rules, run.taxonomy.ranks, out.width))
+            names = run.taxonomy.ranks
+            out.print(decoder_table(rules, names, out.width, alike(cell.tables, part, decoder, names[-1])))
+            for line in contradiction_line(cell.tables, part):
+                _line(out, line)
     for note in cell.notes:
         _line(out, f"note: {note}", "dim")
 

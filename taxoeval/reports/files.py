@@ -191,7 +191,8 @@ def _meta(run: Run) -> dict[str, Any]:
         },
         "config": plain(run.config, "config"),
         "fingerprints": plain(run.fingerprints, "fingerprints"),
-        "cells": [_cell(cell, taxonomy.digest) for cell in run.cells],
+        "cells": [_cell(cell, run.taxonomy_of(cell).digest) for cell in run.cells],
+        "warnings": list(run.warnings),
         "timings": plain(run.timings, "timings"),
         "versions": versions(),
         "git": git(),
@@ -211,6 +212,7 @@ def _cell(cell: Cell, digest: str) -> dict[str, Any]:
         "cached": cell.cached,
         "notes": list(cell.notes),
         "details": plain(cell.details, where),
+        "taxonomy": digest,
         "answers": [
             {
                 "decoder": p.decoder,

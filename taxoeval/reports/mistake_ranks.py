@@ -36,8 +36,7 @@ def mistakes_by_rank(predictions: Predictions, taxonomy: Taxonomy) -> Columns:
         One row per rank, fine to coarse, and a last one for images without any answer. ``wrong_from``: the coarsest
         rank that is wrong (``"no answer"`` in the last row); ``shared``: the finest rank that is right, ``""`` for
         none; ``height``: ranks to climb; ``n``: how many; ``share`` of all mistakes; ``chance``: that share for a
-        uniform guess among the candidates, NaN if some of these are not in the taxonomy. Shares are NaN without
-        mistakes.
+        uniform guess among the candidates. Shares are NaN without mistakes.
 
     Notes
     -----
@@ -75,7 +74,7 @@ def mistakes_by_rank(predictions: Predictions, taxonomy: Taxonomy) -> Columns:
 
 def _chance(target: NDArray[np.int64], candidates: NDArray[np.int64], taxonomy: Taxonomy) -> NDArray[np.float64]:
     """Shares of the heights among the wrong ones of all guesses; a guess always answers."""
-    if len(target) == 0 or (candidates < 0).any():
+    if len(target) == 0:
         return np.full(taxonomy.n_ranks + 1, np.nan)
     hits = np.nan_to_num(statistics.chance_hits(target, candidates, taxonomy))
     # sharing a taxon at some rank or a finer one; a rank that the target skips is not shared itself

@@ -72,7 +72,7 @@ def mistake_tables(run: Run) -> "dict[str, pa.Table]":
                 "slice": predictions.slice,
             }
             for name, make in TABLES.items():
-                parts[name].append(_arrow(about, make(predictions, run.taxonomy)))
+                parts[name].append(_arrow(about, make(predictions, run.taxonomy_of(cell))))
     return {name: pa.concat_tables(tables).unify_dictionaries() for name, tables in parts.items() if tables}
 
 

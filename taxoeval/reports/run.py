@@ -103,7 +103,7 @@ class Run:
     dataset, dataset_notes, n_images
         Name of the dataset, what its reader detected and decided, and its size.
     taxonomy
-        The taxonomy that every taxon id in the cells is of.
+        The taxonomy of the dataset, and of every cell that has none of its own; see `taxonomy_of`.
     config
         The resolved configuration: plain values, nested.
     fingerprints
@@ -112,6 +112,8 @@ class Run:
         One per encoder and task.
     timings
         Seconds by step.
+    warnings
+        Why some of its numbers should not be compared with others of it, one sentence each.
 
     Examples
     --------
@@ -131,6 +133,7 @@ class Run:
     dataset_notes: tuple[str, ...] = ()
     n_images: int = 0
     timings: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     group: str | None = None
 
     @property
@@ -140,6 +143,10 @@ class Run:
             return "failed"
         asked = [cell.status for cell in self.cells if cell.role == "encoder"]
         return "unsupported" if asked and all(status == "unsupported" for status in asked) else "ok"
+
+    def taxonomy_of(self, cell: Cell) -> Taxonomy:
+        """The taxonomy that the taxa in a cell's predictions are of."""
+        return self.taxonomy if cell.taxonomy is None else cell.taxonomy
 
 
 @dataclass(frozen=True)

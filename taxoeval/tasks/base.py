@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.records import Embeddings, Predictions, Score
+from taxoeval.tasks.decoding import Decoding
 from taxoeval.taxonomy import Taxonomy
 
 
@@ -32,6 +33,8 @@ class Subject:
     group
         ``(n,)`` what each image belongs to (an observation, a specimen, a burst of a camera): images of one group are
         never each other's neighbour, and stay on one side of every split. None where the dataset names none.
+    decoding
+        How scores become answers.
     """
 
     embeddings: Embeddings
@@ -41,6 +44,7 @@ class Subject:
     embed_texts: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
     logit_scale: float = 1.0
     group: NDArray[np.str_] | None = None
+    decoding: Decoding = field(default_factory=Decoding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,8 @@ class TaskResult:
 class Task(Protocol):
     """A frozen dataclass of settings whose call evaluates a `Subject`.
 
-    Raises `UnsupportedError` where the question cannot be asked of this encoder or dataset.
+    Raises `UnsupportedError` where the question cannot be asked of this encoder or dataset. A task that does not look
+    at the vectors says so by a class attribute ``needs_vectors = False``: it can be asked without an encoder.
     """
 
     name: str

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from taxoeval.errors import TaxoevalError
 from taxoeval.tasks.answers.matrix import read_candidates
 from taxoeval.tasks.answers.placed import Placed, place
+from taxoeval.tasks.answers.report import last_name
 from taxoeval.tasks.answers.resolve import Resolver
 from taxoeval.tasks.base import Subject
 from taxoeval.tasks.joined_taxa import join_table
@@ -53,7 +54,9 @@ class Candidates:
     tables: Mapping[str, Mapping[str, NDArray[Any]]]
 
 
-def choose(subject: Subject, file: str | None = None, clade: str | None = None) -> Candidates:
+def choose(
+    subject: Subject, file: str | None = None, clade: str | None = None, region: str | None = None
+) -> Candidates:
     r"""The candidates for a dataset.
 
     Parameters
@@ -65,6 +68,9 @@ def choose(subject: Subject, file: str | None = None, clade: str | None = None) 
         one lineage a row, with common names if it has a column of them; or a list of names (``.txt``, one a line).
     clade
         Keep only the candidates in this taxon, given by its name or path (``Animalia > Chordata``).
+    region
+        A list of names, or a table of lineages, such as the checklist of a country: keep only the candidates that it
+        names, and those in a taxon that it names.
 
     Returns
     -------
@@ -74,8 +80,8 @@ def choose(subject: Subject, file: str | None = None, clade: str | None = None) 
     Raises
     ------
     TaxoevalError
-        If the file cannot be read, holds no usable name, the clade is unknown or borne by several taxa, or no
-        candidate is in it.
+        If a file cannot be read, holds no usable name, the clade is unknown or borne by several taxa, or no candidate
+        is in it or in the region.
 
     Notes
     -----
@@ -116,7 +122,10 @@ def choose(subject: Subject, file: str | None = None, clade: str | None = None) 
     ids = np.unique(placed.candidate)
     if clade is not None:
         ids = _inside(ids, clade, placed.taxonomy)
-    return _with_coverage(subject, placed, ids, common_name, notes, clade)
+    if region is not None:
+        ids, told = _of_region(ids, Path(region).expanduser(), placed.taxonomy, common_name)
+        notes += told
+    return _with_coverage(subject, placed, ids, common_name, notes, {"clade": clade, "region": region})
 
 
 def _is_table(path: Path, taxonomy: Taxonomy) -> bool:
@@ -176,8 +185,26 @@ def _inside(ids: Ints, clade: str, taxonomy: Taxonomy) -> Ints:
     return np.asarray(kept)
 
 
+def _of_region(ids: Ints, path: Path, taxonomy: Taxonomy, common_name: Sequence[str]) -> tuple[Ints, list[str]]:
+    """The candidates that a list names, or that lie in a taxon that it names; and what of the list was not used."""
+    names = [name for name in dict.fromkeys(read_candidates(path, taxonomy.ranks)) if any(name)]
+    resolver = Resolver(taxonomy, common_name)
+    found = [resolver.resolve(name) for name in names]
+    named = np.array([one.taxon for one in found if one.resolved], dtype=np.int64)
+    listed = np.zeros(len(taxonomy) + 1, dtype=bool)
+    listed[named] = True
+    kept = ids[listed[taxonomy.ancestor[ids]].any(axis=1)]  # an unknown ancestor is -1: the last, never listed
+    if not len(kept):
+        raise TaxoevalError(f"{path}: none of the {len(ids)} candidates is among its {len(names)} names, or in one")
+    told = [f"{len(kept)} of {len(ids)} candidates are in {path.name}"]
+    unused = [last_name(name) for name, one in zip(names, found, strict=True) if not one.resolved]
+    if unused:
+        told.append(f"{len(unused)} of {len(names)} names in {path.name} are no candidate ({_few(unused)})")
+    return np.asarray(kept), told
+
+
 def _with_coverage(
-    subject: Subject, placed: Placed, ids: Ints, common_name: Sequence[str], notes: list[str], clade: str | None
+    subject: Subject, placed: Placed, ids: Ints, common_name: Sequence[str], notes: list[str], within: dict[str, Any]
 ) -> Candidates:
     taxonomy, target = placed.taxonomy, placed.taxon[subject.embeddings.taxon]
     reached = np.zeros(len(taxonomy) + 1, dtype=bool)
@@ -211,7 +238,7 @@ def _with_coverage(
     details = {
         "n_candidates": len(ids),
         "n_candidates_not_in_dataset": outside,
-        "clade": clade,
+        **within,
         "n_images_covered": int(covered.sum()),
         "n_taxa_covered": n_taxa - len(lost),
         "coverage": by_rank,

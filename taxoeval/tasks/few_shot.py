@@ -1,9 +1,9 @@
 """Few-shot: how much does an encoder know after k images of each taxon? SimpleShot, as the BioCLIP papers run it."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,11 @@ from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_hits, statistics
 from taxoeval.records import Predictions, Score
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
+from taxoeval.tasks.decoding_report import Part, report_decoding
+from taxoeval.tasks.fitting import fit_rules
+from taxoeval.tasks.groups import group_note, groups_of, n_groups
 from taxoeval.tasks.scoring import Block, predict, score
+from taxoeval.tasks.support import SHUFFLES, Fold, Shuffle, folds_of
 from taxoeval.taxonomy import Taxonomy
 
 _BLOCK = 1 << 22  # distances held at a time: 16 MiB
@@ -31,8 +35,10 @@ class FewShot:
     shots
         The numbers of support images per label, each evaluated on its own; k-shot and (k+1)-shot test different images.
     folds
-        How many folds; fold f shuffles with Python's generator seeded with f, a fresh copy of the labels' images in the
-        order in which the labels first occur, so that the published splits come back for the same file.
+        How many folds.
+    shuffle
+        Which of the two published ways of drawing folds, ``copied`` or ``in_place``: see `taxoeval.tasks.support`. For
+        the same file, either gives the splits that its script gave.
     temperature
         Probabilities are the softmax of minus half the squared distance over this. It decides nothing for
         ``leaf_argmax``; for ``rank_sum`` a higher one gives taxa with many candidates more weight.
@@ -48,8 +54,11 @@ class FewShot:
     -----
     A label with fewer than k images cannot support itself: it is neither a candidate nor tested at that k, and the
     notes say how many are concerned (the published code stops there). A label with exactly k is a candidate, with no
-    image to test. ``rank_hits_fold_std`` is the population standard deviation over folds that papers print: it shows
-    the luck of the draw of support images, not the uncertainty about other species, which the interval shows.
+    image to test. Where the dataset names groups, other images in the group of a supporting one are not tested in that
+    fold, whatever their label.
+
+    ``rank_hits_fold_std`` is the population standard deviation over folds that papers print: it shows the luck of the
+    draw of support images, not the uncertainty about other species, which the interval shows.
 
     References
     ----------
@@ -73,6 +82,7 @@ class FewShot:
 
     shots: tuple[int, ...] = (1, 5)
     folds: int = 5
+    shuffle: Shuffle = "copied"
     temperature: float = 0.07
     name: str = "few_shot"
 
@@ -83,48 +93,80 @@ class FewShot:
                 f"task.{self.name}: shots and folds must be at least 1 and temperature above 0; got shots="
                 f"{list(self.shots)}, folds={self.folds}, temperature={self.temperature}"
             )
+        if self.shuffle not in SHUFFLES:
+            raise TaxoevalError(f"task.{self.name}.shuffle={self.shuffle!r} is not one of {', '.join(SHUFFLES)}")
         units = normalised(subject.embeddings.vectors, "few_shot")
-        results = [self._one(shots, units, subject) for shots in self.shots]
+        drawn = folds_of(subject.embeddings.taxon, self.shots, self.folds, self.shuffle)
+        parts: list[Part] = []
+        results = [
+            self._one(shots, folds, units, subject, parts) for shots, folds in zip(self.shots, drawn, strict=True)
+        ]
         if not any(one.scores for one in results):
             raise UnsupportedError(
-                f"{self.name} needs a label with more than {min(self.shots)} images, to support and to test it; the "
-                "largest has fewer: give more images a label, or lower task.few_shot.shots"
+                f"{self.name} needs a label with more than {min(self.shots)} images, to support and to test it, and "
+                "finds none (or none with images in other groups): give more images a label, or lower "
+                "task.few_shot.shots"
             )
-        splits: dict[str, list[NDArray[np.object_]]] = {}
+        splits: dict[str, list[NDArray[Any]]] = {}
         for one in results:
             for column, values in one.tables.get("splits", {}).items():
                 splits.setdefault(column, []).append(values)
+        report = report_decoding(parts, subject.taxonomy, subject)
         return TaskResult(
             scores=tuple(row for one in results for row in one.scores),
             predictions=tuple(part for one in results for part in one.predictions),
-            notes=tuple(note for one in results for note in one.notes),
-            details={"folds": self.folds, "temperature": self.temperature}
+            notes=(*group_note(subject), *report.notes, *(note for one in results for note in one.notes)),
+            details={
+                "folds": self.folds,
+                "shuffle": self.shuffle,
+                "temperature": self.temperature,
+                "n_groups": n_groups(subject),
+                **report.details,
+            }
             | {f"{shots}_shot": dict(one.details) for shots, one in zip(self.shots, results, strict=True)},
-            tables={"splits": {column: np.concatenate(parts) for column, parts in splits.items()}},
+            tables={"splits": {column: np.concatenate(pieces) for column, pieces in splits.items()}, **report.tables},
         )
 
-    def _one(self, shots: int, units: NDArray[np.float32], subject: Subject) -> TaskResult:
-        """All folds of one number of shots."""
+    def _one(
+        self, shots: int, drawn: list[Fold], units: NDArray[np.float32], subject: Subject, parts: list[Part]
+    ) -> TaskResult:
+        """All folds of one number of shots; their answers are added to the parts."""
         images, taxonomy = subject.embeddings, subject.taxonomy
-        taxa, first, count = np.unique(images.taxon, return_index=True, return_counts=True)
-        labels = [taxa[i] for i in np.argsort(first) if count[i] >= shots]  # in the order in which they first occur
+        taxa, count = np.unique(images.taxon, return_counts=True)
+        labels = taxa[count >= shots].tolist()
         too_few = len(taxa) - len(labels)
         part = f"{shots}-shot"
         notes = _notes(
-            part, shots, labels, dict(zip(taxa, count, strict=True)), too_few, int(count[count < shots].sum())
+            part,
+            shots,
+            labels,
+            dict(zip(taxa.tolist(), count.tolist(), strict=True)),
+            too_few,
+            int(count[count < shots].sum()),
         )
-        details = {"n_candidates": len(labels), "n_labels_with_too_few_images": too_few}
-        if not labels or count.max() <= shots:
+        group = groups_of(subject)
+        splits = [(one.support, one.test[~np.isin(group[one.test], group[one.support])]) for one in drawn]
+        details = {
+            "n_candidates": len(labels),
+            "n_labels_with_too_few_images": too_few,
+            "n_images_in_supporting_groups": [
+                len(one.test) - len(test) for one, (_, test) in zip(drawn, splits, strict=True)
+            ],
+        }
+        if not all(len(test) for _, test in splits):
             return TaskResult(
                 (), (), (*notes, f"{part}: no label has an image left to test, so it is not scored"), details
             )
-        candidates = np.sort(np.array(labels, dtype=np.int64))
-        splits = [_split(images.taxon, labels, shots, fold) for fold in range(self.folds)]
-        folds = []
+        candidates = np.array(labels, dtype=np.int64)
+        folds, rules = [], []
         for fold, (support, test) in enumerate(splits):
-            blocks = self._distances(units, images.taxon, support, test, candidates)
-            of_fold = f"{part} fold {fold}"
-            folds.append(predict(blocks, candidates, images.taxon, images.sample, taxonomy, part=of_fold))
+            scores = partial(self._distances, units, images.taxon, support, candidates)
+            rules.append(fit_rules(subject, scores, test, candidates, images.taxon, taxonomy))
+            blocks, of_fold = scores(rules[-1].rest), f"{part} fold {fold}"
+            folds.append(
+                predict(blocks, candidates, images.taxon, images.sample, taxonomy, part=of_fold, rules=rules[-1])
+            )
+        parts.append(Part(part, rules, folds))
         rows: list[Score] = []
         for of_decoder in zip(*folds, strict=True):
             rows += score(of_decoder, taxonomy, task=self.name, part=part)
@@ -142,8 +184,8 @@ class FewShot:
         units: NDArray[np.float32],
         taxon: NDArray[np.int64],
         support: NDArray[np.int64],
-        test: NDArray[np.int64],
         candidates: NDArray[np.int64],
+        test: NDArray[np.int64],
     ) -> Iterator[Block]:
         centre = units[support].mean(axis=0)
         supporting = normalised(units[support] - centre, "few_shot support")
@@ -158,22 +200,6 @@ class FewShot:
             queries = normalised(units[rows] - centre, "few_shot test")
             # half the squared distance, less the query's own half, which is the same for all candidates
             yield rows, softmax((queries @ centroid.T - length / 2) / self.temperature)
-
-
-def _split(
-    taxon: NDArray[np.int64], labels: list[np.int64], shots: int, fold: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the support and of the test images of one fold."""
-    generator = random.Random(fold)  # noqa: S311 - a seeded split, nothing secret
-    order = np.argsort(taxon, kind="stable")
-    sorted_taxon = taxon[order]
-    support, test = [], []
-    for label in labels:
-        members = order[slice(*np.searchsorted(sorted_taxon, [label, label + 1]))].tolist()
-        generator.shuffle(members)
-        support.append(members[:shots])
-        test.append(members[shots:])
-    return np.array([*chain(*support)], dtype=np.int64), np.array([*chain(*test)], dtype=np.int64)
 
 
 def _fold_std(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part: str) -> list[Score]:
@@ -201,7 +227,7 @@ def _fold_std(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, 
 
 
 def _notes(
-    part: str, shots: int, labels: list[np.int64], count: dict[np.int64, np.int64], too_few: int, images: int
+    part: str, shots: int, labels: list[int], count: dict[int, int], too_few: int, images: int
 ) -> tuple[str, ...]:
     notes = []
     if too_few:

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.tasks.base import Subject, TaskResult, normalised
+from taxoeval.tasks.decoding_report import Part, report_decoding
+from taxoeval.tasks.fitting import fit_rules
+from taxoeval.tasks.groups import group_note, groups_of, n_groups, one_of_each
 from taxoeval.tasks.scoring import Block, predict, score
+
+Ints = NDArray[np.int64]
 
 _BLOCK = 1 << 24  # similarities held at a time: 64 MiB
 
@@ -19,6 +25,9 @@ class Knn:
 
     Each neighbour votes for its own label, at whatever rank that is, with the weight ``exp(cosine / temperature)``;
     the candidates are the taxa of the gallery and their probabilities the shares of the votes.
+
+    Where the dataset names groups, images of one group are never each other's neighbours: under leave-one-out all of an
+    image's group is left out, and a gallery is drawn in whole groups.
 
     Attributes
     ----------
@@ -37,7 +46,7 @@ class Knn:
     TaxoevalError
         When called, if a setting is out of range.
     UnsupportedError
-        When called, if fewer than two images, or no query, are left.
+        When called, if fewer than two images, or no query, are left, or all images are of one group.
 
     References
     ----------
@@ -72,21 +81,23 @@ class Knn:
                 f"task.{self.name}: k must be at least 1, temperature above 0 and gallery between 0 and 1 or null; got "
                 f"k={self.k}, temperature={self.temperature}, gallery={self.gallery}"
             )
-        images = subject.embeddings
-        gallery, query = self._split(images.taxon)
+        images, group = subject.embeddings, groups_of(subject)
+        gallery, query = self._split(images.taxon, group)
         if len(gallery) < 2 or len(query) == 0:
             raise UnsupportedError(
                 f"{self.name} compares images with other images, and {len(gallery)} in the gallery and {len(query)} "
                 "queries are too few; give more images, or gallery=null for leave-one-out"
             )
         candidates = np.unique(images.taxon[gallery])
-        blocks = self._votes(images.vectors, images.taxon, gallery, query, candidates)
-        predictions = predict(blocks, candidates, images.taxon, images.sample, subject.taxonomy)
-        alone = int((~np.isin(images.taxon[query], self._repeated(images.taxon, gallery))).sum())
+        votes = partial(self._votes, images.vectors, images.taxon, group, gallery, candidates)
+        rules = fit_rules(subject, votes, query, candidates, images.taxon, subject.taxonomy)
+        predictions = predict(votes(rules.rest), candidates, images.taxon, images.sample, subject.taxonomy, rules=rules)
+        report = report_decoding([Part("all", [rules], [predictions])], subject.taxonomy, subject)
+        alone = self._alone(images.taxon, group, gallery, query)
         return TaskResult(
             scores=tuple(row for part in predictions for row in score((part,), subject.taxonomy, task=self.name)),
             predictions=predictions,
-            notes=_note_alone(alone, len(query), subject.taxonomy.ranks[-1]),
+            notes=(*group_note(subject), *report.notes, *_note_alone(alone, len(query), subject)),
             details={
                 "k": self.k,
                 "temperature": self.temperature,
@@ -94,34 +105,43 @@ class Knn:
                 "n_gallery": len(gallery),
                 "n_query": len(query),
                 "n_candidates": len(candidates),
+                "n_groups": n_groups(subject),
                 "n_query_without_other_image": alone,
+                **report.details,
             },
+            tables=report.tables,
         )
 
-    def _split(self, taxon: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _split(self, taxon: Ints, group: Ints) -> tuple[Ints, Ints]:
+        """Positions of the gallery and of the queries; of a gallery, whole groups are drawn, each as one image."""
         everything = np.arange(len(taxon))
         if self.gallery is None:
             return everything, everything
         rng = np.random.default_rng(self.seed)
-        shuffled = rng.permutation(len(taxon))
-        order = shuffled[np.argsort(taxon[shuffled], kind="stable")]
-        _, start, size = np.unique(taxon[order], return_index=True, return_counts=True)
-        place = np.arange(len(taxon)) - np.repeat(start, size)
-        drawn = place < np.repeat(np.maximum(1, np.rint(self.gallery * size)), size)
-        return np.sort(order[drawn]), np.sort(order[~drawn])
+        units = taxon[one_of_each(group, taxon)]
+        shuffled = rng.permutation(len(units))
+        order = shuffled[np.argsort(units[shuffled], kind="stable")]
+        _, start, size = np.unique(units[order], return_index=True, return_counts=True)
+        place = np.arange(len(units)) - np.repeat(start, size)
+        drawn = order[place < np.repeat(np.maximum(1, np.rint(self.gallery * size)), size)]
+        return np.flatnonzero(np.isin(group, drawn)), np.flatnonzero(~np.isin(group, drawn))
 
-    def _repeated(self, taxon: NDArray[np.int64], gallery: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Taxa that a query can find in the gallery: under leave-one-out those with a second image."""
-        taxa, count = np.unique(taxon[gallery], return_counts=True)
-        return np.asarray(taxa[count > (1 if self.gallery is None else 0)])
+    def _alone(self, taxon: Ints, group: Ints, gallery: Ints, query: Ints) -> int:
+        """How many queries have no image of their own taxon to find."""
+        if self.gallery is not None:
+            return int((~np.isin(taxon[query], taxon[gallery])).sum())
+        _, own, of_taxon = np.unique(taxon, return_inverse=True, return_counts=True)
+        _, both, of_both = np.unique(taxon * (group.max() + 1) + group, return_inverse=True, return_counts=True)
+        return int((of_taxon[own] == of_both[both]).sum())
 
     def _votes(
         self,
         vectors: NDArray[np.float32],
-        taxon: NDArray[np.int64],
-        gallery: NDArray[np.int64],
-        query: NDArray[np.int64],
-        candidates: NDArray[np.int64],
+        taxon: Ints,
+        group: Ints,
+        gallery: Ints,
+        candidates: Ints,
+        query: Ints,
     ) -> Iterator[Block]:
         units = normalised(vectors, "knn")
         among, column = units[gallery], np.searchsorted(candidates, taxon[gallery])
@@ -130,8 +150,8 @@ class Knn:
         for first in range(0, len(query), step):
             rows = query[first : first + step]
             cosine = units[rows] @ among.T
-            if self.gallery is None:
-                cosine[np.arange(len(rows)), rows] = -np.inf  # an image is no neighbour of itself
+            if self.gallery is None:  # an image is no neighbour of itself, nor of its group
+                cosine[group[rows, None] == group[gallery]] = -np.inf
             nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
             similarity = np.take_along_axis(cosine, nearest, axis=1)
             weight = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.temperature)
@@ -140,10 +160,11 @@ class Knn:
             yield rows, probability / probability.sum(axis=1, keepdims=True)
 
 
-def _note_alone(alone: int, n: int, finest: str) -> tuple[str, ...]:
+def _note_alone(alone: int, n: int, subject: Subject) -> tuple[str, ...]:
     if alone == 0:
         return ()
+    other = "other image of their own taxon" if subject.group is None else "image of their own taxon in another group"
     return (
-        f"{alone} of {n} queries have no other image of their own taxon to find: they cannot be right at its rank "
-        f"(usually {finest}), and count as wrong",
+        f"{alone} of {n} queries have no {other} to find: they cannot be right at its rank "
+        f"(usually {subject.taxonomy.ranks[-1]}), and count as wrong",
     )

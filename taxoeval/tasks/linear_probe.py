@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.records import Predictions, Score
 from taxoeval.tasks.base import Subject, TaskResult
+from taxoeval.tasks.decoding_report import Part, report_decoding
+from taxoeval.tasks.fitting import fit_rules
+from taxoeval.tasks.groups import group_note, groups_of, n_groups
 from taxoeval.tasks.knowable import hidden_scores, scores_within
-from taxoeval.tasks.probe_answers import LinearHead, per_rank, probabilities, standardised
-from taxoeval.tasks.probe_heads import Head, heads
-from taxoeval.tasks.scoring import predict
+from taxoeval.tasks.probe_answers import LinearHead, answers, probabilities, standardised
+from taxoeval.tasks.probe_heads import Head, heads, split_notes
 from taxoeval.tasks.splits import Split, leave_taxa_out, split_images
 from taxoeval.taxonomy import Taxonomy
 
@@ -31,6 +34,7 @@ class LinearProbe:
 
     Vectors are standardised over the training images. Every taxon keeps an image for training; a label above the
     classes, a genus of species, teaches a leaf head that one of these is right, and a head of a finer rank nothing.
+    Images of one group, where the dataset names any, are on one side of the split.
 
     Attributes
     ----------
@@ -123,7 +127,7 @@ class LinearProbe:
         """Evaluate one encoder on one dataset."""
         images, taxonomy = subject.embeddings, subject.taxonomy
         self._check(taxonomy, images.vectors)
-        split = self._split(images.taxon, taxonomy)
+        split = self._split(images.taxon, groups_of(subject), taxonomy)
         training = split.positions("train")
         found = heads(images.taxon[training], taxonomy, self.heads)
         if not found or max(len(head.classes) for head in found) < 2:
@@ -136,22 +140,36 @@ class LinearProbe:
         vectors = standardised(images.vectors, training)
         fitted, report, notes = self._fit(vectors, images.taxon, split, found)
         linears = [LinearHead(head, weight, bias) for head, (weight, bias) in zip(found, fitted, strict=True)]
+        scores = partial(probabilities, linears[-1], vectors)
+        rules = fit_rules(subject, scores, split.positions("test"), found[-1].classes, images.taxon, taxonomy)
+        of_part = {part: rules if part == "test" else replace(rules, rest=split.positions(part)) for part in parts}
         predictions = {
-            part: self._answers(linears, vectors, split.positions(part), subject, parts[part]) for part in parts
+            part: answers(linears, vectors, of_part[part], subject, part=name, every_rank=self.heads == "ranks")
+            for part, name in parts.items()
         }
+        decoded = [Part(name, [of_part[part]], [predictions[part]]) for part, name in parts.items()]
+        about = report_decoding(decoded, taxonomy, subject)
         return TaskResult(
             scores=tuple(row for part in parts for row in self._scores(predictions[part], part, parts[part], taxonomy)),
-            predictions=tuple(answer for answers in predictions.values() for answer in answers),
-            notes=(*notes, *_split_notes(split, images.taxon, found, self.leave_out)),
+            predictions=tuple(answer for several in predictions.values() for answer in several),
+            notes=(
+                *group_note(subject),
+                *notes,
+                *about.notes,
+                *split_notes(split, images.taxon, found, self.leave_out),
+            ),
             details={key: value for key, value in asdict(self).items() if key not in ("name", "folder", "device")}
             | {
                 "n_candidates": len(found[-1].classes),
                 "classes": {head.rank or "leaf": len(head.classes) for head in found},
                 "images": split.counts(),
                 "n_hidden_taxa": len(split.hidden),
+                "n_groups": n_groups(subject),
             }
-            | report,
-            tables={"split": split.table(images.sample)}
+            | report
+            | about.details,
+            tables=about.tables
+            | {"split": split.table(images.sample)}
             | ({"hidden": split.names(taxonomy)} if self.leave_out else {}),
         )
 
@@ -186,9 +204,9 @@ class LinearProbe:
             row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
             raise ValueError(f"{self.name}: vector {row} holds NaN or infinity; recompute the embeddings")
 
-    def _split(self, taxon: Ints, taxonomy: Taxonomy) -> Split:
+    def _split(self, taxon: Ints, group: Ints, taxonomy: Taxonomy) -> Split:
         if self.leave_out is None:
-            return split_images(taxon, validation=self.validation, test=self.test, seed=self.seed)
+            return split_images(taxon, validation=self.validation, test=self.test, seed=self.seed, group=group)
         split = leave_taxa_out(
             taxon,
             taxonomy,
@@ -197,6 +215,7 @@ class LinearProbe:
             validation=self.validation,
             test=self.test,
             seed=self.seed,
+            group=group,
         )
         if not len(split.hidden):
             raise UnsupportedError(
@@ -254,17 +273,6 @@ class LinearProbe:
             hasher.update(np.ascontiguousarray(array).data)
         return Path(self.folder).expanduser() / f"{self.name}-{hasher.hexdigest()[:16]}.ckpt"
 
-    def _answers(
-        self, linears: Sequence[LinearHead], vectors: NDArray[np.float32], rows: Ints, subject: Subject, name: str
-    ) -> tuple[Predictions, ...]:
-        """Answers about some images: of the heads of all ranks, and of every decoder from the finest head."""
-        images, classes = subject.embeddings, linears[-1].head.classes
-        alone: tuple[Predictions, ...] = ()
-        if self.heads == "ranks":
-            alone = (per_rank(linears, classes, vectors, rows, images.taxon, images.sample, part=name),)
-        blocks = probabilities(linears[-1], vectors, rows)
-        return (*predict(blocks, classes, images.taxon, images.sample, subject.taxonomy, part=name), *alone)
-
     def _scores(self, answers: Sequence[Predictions], part: str, name: str, taxonomy: Taxonomy) -> Iterator[Score]:
         for answer in answers:
             within = answer.target
@@ -276,25 +284,3 @@ class LinearProbe:
                 yield from hidden_scores(answer, taxonomy, task=self.name, part=name, groups=taxa)
             else:
                 yield from scores_within(answer, within, taxonomy, task=self.name, part=name)
-
-
-def _split_notes(split: Split, taxon: Ints, found: Sequence[Head], rank: str | None) -> Iterator[str]:
-    """What became of images that are not simply trained on or tested."""
-    count = split.counts()
-    if rank is not None:
-        yield (
-            f"{len(split.hidden)} taxa of rank {rank} are hidden, with their {count.get('hidden', 0)} images: these "
-            "are scored down to the finest rank at which the probe knows their lineage"
-        )
-    if "unsure" in count:
-        yield (
-            f"{count['unsure']} images are left out: they could be of a hidden {rank}, for their own {rank} is unknown"
-        )
-    finest = found[-1]
-    labels = finest.labels(taxon[split.positions("train")])
-    above = int((~np.isin(labels, finest.classes)).sum())
-    if above:
-        yield (
-            f"{above} of {count['train']} training images are labelled above the classes of the "
-            f"{finest.rank or 'finest'} head"
-        )

@@ -8,16 +8,15 @@ from numpy.typing import NDArray
 
 from taxoeval import decoding
 from taxoeval.records import Predictions
-from taxoeval.tasks.base import softmax
+from taxoeval.tasks.base import Subject, softmax
+from taxoeval.tasks.decoding import HIE_TRAINED, PER_RANK
+from taxoeval.tasks.fitting import Rules
 from taxoeval.tasks.probe_heads import Head, Ints
-from taxoeval.tasks.scoring import TOP_K, Block
+from taxoeval.tasks.scoring import TOP_K, Block, predict
 
 Floats = NDArray[np.float32]
 
 _BLOCK = 1 << 22  # logits held at a time: 16 MiB
-
-PER_RANK = "per_rank"
-"""Name of the rule that lets the head of each rank answer for itself."""
 
 
 class LinearHead(NamedTuple):
@@ -60,6 +59,79 @@ def probabilities(linear: LinearHead, vectors: Floats, rows: Ints) -> Iterator[B
     for first in range(0, len(rows), step):
         some = rows[first : first + step]
         yield some, softmax(vectors[some] @ linear.weight.T + linear.bias)
+
+
+def answers(
+    linears: Sequence[LinearHead], vectors: Floats, rules: Rules, subject: Subject, *, part: str, every_rank: bool
+) -> tuple[Predictions, ...]:
+    """Answers about some images: of every decoder from the finest head, and of the heads of all ranks if there are any.
+
+    Parameters
+    ----------
+    linears
+        The heads, the finest last.
+    vectors
+        ``(n, d)`` standardised vectors of all images.
+    rules
+        The decoders, and the positions of the images to answer for.
+    subject
+        Where the images are from.
+    part
+        Name of this part of the data.
+    every_rank
+        Whether the heads are those of the ranks.
+
+    Returns
+    -------
+    predictions
+        One for each rule.
+    """
+    images, finest = subject.embeddings, linears[-1]
+    about = (images.taxon, images.sample)
+    blocks = probabilities(finest, vectors, rules.rest)
+    found = predict(blocks, finest.head.classes, *about, subject.taxonomy, part=part, rules=rules)
+    if not every_rank:
+        return found
+    found = (*found, per_rank(linears, finest.head.classes, vectors, rules.rest, *about, part=part))
+    if HIE_TRAINED not in rules.special:
+        return found
+    return (*found, *hie_trained(linears, vectors, rules.rest, *about, part=part))
+
+
+def hie_trained(
+    linears: Sequence[LinearHead], vectors: Floats, rows: Ints, target: Ints, sample: NDArray[np.str_], *, part: str
+) -> tuple[Predictions, ...]:
+    """Answers of the finest head, amended by the finest other head under whose classes all of its own lie.
+
+    Parameters
+    ----------
+    linears, vectors, rows, target, sample, part
+        As for `per_rank`; the finest head last.
+
+    Returns
+    -------
+    predictions
+        Of the rule ``hie_trained``; none where the lineage of a class has a hole at every coarser head's rank.
+    """
+    *others, finest = linears
+    classes, taxonomy = finest.head.classes, finest.head.taxonomy
+    over = [one for one in others if np.isin(taxonomy.ancestor[classes, one.head.level], one.head.classes).all()]
+    if not over:
+        return ()
+    coarse = over[-1]
+    step = max(1, _BLOCK // (len(classes) + len(coarse.head.classes)))
+    pieces = [
+        decoding.hie_trained(
+            next(probabilities(finest, vectors, some))[1],
+            classes,
+            taxonomy,
+            coarse_probability=next(probabilities(coarse, vectors, some))[1],
+            coarse=coarse.head.classes,
+            k=min(TOP_K, len(classes)),
+        )
+        for some in np.split(rows, range(step, len(rows), step))
+    ]
+    return (_predictions(pieces, HIE_TRAINED.name, classes, rows, target, sample, part),)
 
 
 def per_rank(
@@ -106,12 +178,24 @@ def per_rank(
         for linear in linears:
             scores[linear.head.level] = np.concatenate([block for _, block in probabilities(linear, vectors, some)])
         pieces.append(decoding.per_rank(scores, classes, taxonomy, k=k))
+    return _predictions(pieces, PER_RANK.name, candidates, rows, target, sample, part)
+
+
+def _predictions(
+    pieces: Sequence[decoding.Answers],
+    decoder: str,
+    candidates: Ints,
+    rows: Ints,
+    target: Ints,
+    sample: NDArray[np.str_],
+    part: str,
+) -> Predictions:
     return Predictions(
         sample=sample[rows],
         target=target[rows],
         taxon=np.concatenate([piece.taxon for piece in pieces]),
         probability=np.concatenate([piece.probability for piece in pieces]),
-        decoder=PER_RANK,
+        decoder=decoder,
         candidates=candidates,
         slice=part,
     )

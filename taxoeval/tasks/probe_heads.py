@@ -1,11 +1,13 @@
 """What a probe chooses among: one set of taxa per head, and what each label says about them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.tasks.splits import Split
 from taxoeval.taxonomy import Taxonomy
 
 Ints = NDArray[np.int64]
@@ -149,3 +151,22 @@ def heads(taxon: Ints, taxonomy: Taxonomy, which: str) -> list[Head]:
         if len(classes):
             found.append(Head(classes, taxonomy.ranks.index(rank), taxonomy, rank))
     return found
+
+
+def split_notes(split: Split, taxon: Ints, found: Sequence[Head], rank: str | None) -> Iterator[str]:
+    """What became of images that are not simply trained on or tested."""
+    count = split.counts()
+    if rank is not None:
+        yield (
+            f"{len(split.hidden)} taxa of rank {rank} are hidden, with their {count.get('hidden', 0)} images: these "
+            "are scored down to the finest rank at which the probe knows their lineage"
+        )
+        yield from split.left_out(rank)
+    finest = found[-1]
+    labels = finest.labels(taxon[split.positions("train")])
+    above = int((~np.isin(labels, finest.classes)).sum())
+    if above:
+        yield (
+            f"{above} of {count['train']} training images are labelled above the classes of the "
+            f"{finest.rank or 'finest'} head"
+        )

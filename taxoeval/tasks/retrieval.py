@@ -1,6 +1,5 @@
 """Retrieval: are the images nearest to an image, or to the text of a taxon, of the same taxa? Rank by rank."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from taxoeval.prompts import Prompts
 from taxoeval.records import Score
 from taxoeval.tasks.base import Subject, TaskResult, normalised
 from taxoeval.tasks.class_texts import class_vectors, prompt_record, same_texts
+from taxoeval.tasks.groups import group_note, groups_of, n_groups
 from taxoeval.tasks.neighbours import Ranking, ranked
 from taxoeval.tasks.value_scores import value_scores
 from taxoeval.taxonomy import Taxonomy
@@ -22,7 +22,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _ALL = slice(None)
-_NO_GROUP = ("", "None", "-1", "nan")
 
 IMAGE, KIN, TEXT = "image_to_image", "image_to_kin", "text_to_image"
 
@@ -47,19 +46,18 @@ class Retrieval:
         How a taxon becomes text; None leaves texts out. Without a text tower they are left out too, and a note says so.
     k
         For precision among the first k; those that exceed the images there are left out.
-    groups
-        ``(n,)`` observation, sequence or individual of each image: images of one group never find each other. ``""``,
-        ``None`` and ``-1`` are groups of their own. None: the groups of the dataset, if it has any.
 
     Raises
     ------
     TaxoevalError
-        When called, if k is below 1 or the groups are not one per image.
+        When called, if k is below 1.
     UnsupportedError
         When called, if there are fewer than two images.
 
     Notes
     -----
+    Where the dataset names groups, images of one group never find each other.
+
     An image whose taxon is unknown at a rank is no query there, and is not relevant to any. A query without any
     relevant image has precision 0 among the first k, and no R-precision; ``image_to_kin`` leaves it out of both. All
     images are ranked for every query: time grows with the square of their number, memory does not.
@@ -80,7 +78,6 @@ class Retrieval:
 
     prompts: Prompts | None = None
     k: tuple[int, ...] = (1, 5, 10)
-    groups: Sequence[Any] | NDArray[Any] | None = None
     name: str = "retrieval"
 
     def __call__(self, subject: Subject) -> TaskResult:
@@ -90,18 +87,15 @@ class Retrieval:
             raise TaxoevalError(f"task.{self.name}: k must be at least 1; got {list(self.k)}")
         if len(images.taxon) < 2:
             raise UnsupportedError(f"{self.name} ranks images for images, and there is only one; give more")
-        groups = self._groups(subject)
+        groups = None if subject.group is None else groups_of(subject)
         units = normalised(images.vectors, self.name)
         scores = self._images(units, images.taxon, groups, taxonomy)
         notes: list[str] = []
-        details: dict[str, Any] = {"k": list(self.k), "n_images": len(units), "groups": 0}
+        details: dict[str, Any] = {"k": list(self.k), "n_images": len(units), "n_groups": n_groups(subject)}
         tables: dict[str, Any] = {}
         if groups is not None:
-            details["groups"] = len(np.unique(groups))
-            notes.append(
-                f"images of one group never find each other ({details['groups']} groups of {len(groups)} images); "
-                "nDCG is left out, for its best ranking would have to leave them out too"
-            )
+            notes += group_note(subject)
+            notes.append("nDCG is left out: its best ranking would have to keep groups apart, too")
         if self.prompts is not None and subject.embed_texts is None:
             notes.append("no text tower: images are found by images only")
         elif self.prompts is not None:
@@ -110,18 +104,6 @@ class Retrieval:
             notes += shared
             details |= record
         return TaskResult(tuple(scores), (), tuple(notes), details, tables)
-
-    def _groups(self, subject: Subject) -> NDArray[np.int64] | None:
-        given = self.groups if self.groups is not None else getattr(subject, "group", None)
-        if given is None:
-            return None
-        labels = [str(value) for value in given]
-        if len(labels) != len(subject.embeddings.taxon):
-            raise TaxoevalError(
-                f"task.{self.name}: groups must be one per image; got {len(labels)} for {len(subject.embeddings.taxon)}"
-            )
-        names = [f"alone {i}" if label in _NO_GROUP else f"group {label}" for i, label in enumerate(labels)]
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
     def _images(self, units: NDArray[np.float32], taxon: Ints, groups: Ints | None, taxonomy: Taxonomy) -> list[Score]:
         blocks = list(ranked(units, units, taxon, taxon, taxonomy, k=self.k, leave_out=groups, itself=True))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from taxoeval.tasks.answers.placed import Placed, place
 from taxoeval.tasks.answers.report import name_columns, read_synonyms, resolution_notes
 from taxoeval.tasks.answers.resolve import Resolver
 from taxoeval.tasks.base import Subject, TaskResult
-from taxoeval.tasks.scoring import predict, score
+from taxoeval.tasks.decoding_report import Part, report_decoding
+from taxoeval.tasks.fitting import Rules, fit_rules
+from taxoeval.tasks.scoring import of_samples, predict, score
 from taxoeval.taxonomy import arrow
 
 Ids = NDArray[np.int64]
@@ -69,8 +71,8 @@ class ScorePredictions:
     candidates and some images whose taxon is not among them, the scores come twice: ``all``, and ``covered`` for the
     images that could be right. Without one, the candidates are the answers that were given and the labels that occur.
 
-    The numbers are computed among all candidates. In ``predictions`` a taxon that the dataset's taxonomy lacks shows as
-    no answer; the table ``outside`` has those answers.
+    Answers that the dataset's taxonomy lacks are added to it: the result's ``taxonomy`` is then the one with both, and
+    its predictions are of that.
 
     Examples
     --------
@@ -98,6 +100,7 @@ class ScorePredictions:
     synonyms: str | None = None
     missing: Literal["error", "wrong", "leave_out"] = "error"
     name: str = "score_predictions"
+    needs_vectors: ClassVar[bool] = False
 
     def __call__(self, subject: Subject) -> TaskResult:
         """Score the answers for one dataset; the vectors of the encoder are not used."""
@@ -111,38 +114,42 @@ class ScorePredictions:
         )
         found = [resolver.resolve(answer) for answer in given.names]
         placed = place(found, taxonomy)
-        predictions, times = _predict(given, joined, placed, subject)
+        rules, predictions, times = _predict(given, joined, placed, subject)
         table = name_columns(given.names, found, times, resolver)
-        covered = np.ones(len(joined.positions), dtype=bool)
+        covered = np.ones(len(rules.rest), dtype=bool)
         if isinstance(given, ScoreMatrix):
-            covered = placed.covers(images.taxon[joined.positions])
+            covered = placed.covers(images.taxon[rules.rest])
+        report = report_decoding([Part("all", [rules], [predictions])], placed.taxonomy, subject)
         silent = int((predictions[0].taxon[:, :, 0] < 0).all(axis=1).sum())
         return TaskResult(
             scores=tuple(
                 row
                 for part, mask in _parts(covered)
                 for one in predictions
-                for row in score((_only(one, mask),), placed.taxonomy, task=self.name, part=part)
+                for row in score((of_samples(one, mask),), placed.taxonomy, task=self.name, part=part)
             ),
-            predictions=tuple(placed.at_home(one) for one in predictions),
+            predictions=predictions,
             notes=(
-                f"the answers come from {Path(self.answers).name}; the encoder has no part in them",
+                f"the answers come from {Path(self.answers).name}; no encoder has a part in them",
                 *given.notes,
                 *joined.notes,
                 *resolution_notes(table),
                 *_notes(silent, covered, given.stated),
+                *report.notes,
             ),
             details={
                 "answers": self.answers,
                 "kind": "scores" if isinstance(given, ScoreMatrix) else "names",
                 "n_candidates": predictions[0].n_candidates,
                 "n_images_covered": int(covered.sum()),
-                "n_taxa_covered": len(np.unique(images.taxon[joined.positions][covered])),
+                "n_taxa_covered": len(np.unique(images.taxon[rules.rest][covered])),
                 "n_images_without_answer": silent,
                 **joined.counts,
                 "names": {str(how): int(count) for how, count in zip(*_counted(table["how"]), strict=True)},
+                **report.details,
             },
-            tables={"names": table, "outside": _stacked([placed.outside(one) for one in predictions])},
+            tables={"names": table, **report.tables},
+            taxonomy=placed.joined(taxonomy),
         )
 
     def _read(self, ranks: Sequence[str]) -> RankedNames | ScoreMatrix:
@@ -165,16 +172,18 @@ class ScorePredictions:
 
 def _predict(
     given: RankedNames | ScoreMatrix, joined: Joined, placed: Placed, subject: Subject
-) -> tuple[tuple[Predictions, ...], Ids]:
+) -> tuple[Rules, tuple[Predictions, ...], Ids]:
     """Answers of every decoder as taxa of the placed taxonomy, and for how many images each name is the first."""
     target, sample = placed.taxon[subject.embeddings.taxon], subject.embeddings.sample
     closed = isinstance(given, ScoreMatrix)
     blocks = Blocks(given, joined, placed.candidate, target[:0] if closed else target[joined.positions])
-    predictions = predict(blocks, blocks.candidates, target, sample, placed.taxonomy)
-    told = (with_silent(placed.answered(one), joined.positions, target, sample) for one in predictions)
-    if given.stated:
-        return tuple(told), blocks.times
-    return tuple(replace(one, probability=np.full_like(one.probability, np.nan)) for one in told), blocks.times
+    about = (blocks.candidates, target)
+    rules = fit_rules(subject, blocks.of, joined.positions, *about, placed.taxonomy)
+    predictions = predict(blocks.of(rules.rest), *about, sample, placed.taxonomy, rules=rules)
+    told = tuple(with_silent(placed.answered(one), rules.rest, target, sample) for one in predictions)
+    if not given.stated:
+        told = tuple(replace(one, probability=np.full_like(one.probability, np.nan), fitted=None) for one in told)
+    return rules, told, blocks.times
 
 
 def _parts(covered: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -182,16 +191,6 @@ def _parts(covered: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]
     yield "all", np.ones_like(covered)
     if 0 < covered.sum() < len(covered):
         yield "covered", covered
-
-
-def _only(predictions: Predictions, mask: NDArray[np.bool_]) -> Predictions:
-    return replace(
-        predictions,
-        sample=predictions.sample[mask],
-        target=predictions.target[mask],
-        taxon=predictions.taxon[mask],
-        probability=predictions.probability[mask],
-    )
 
 
 def _notes(silent: int, covered: NDArray[np.bool_], stated: bool) -> Iterator[str]:
@@ -209,7 +208,3 @@ def _notes(silent: int, covered: NDArray[np.bool_], stated: bool) -> Iterator[st
 def _counted(how: NDArray[Any]) -> tuple[NDArray[Any], Ids]:
     values, count = np.unique(how, return_counts=True)
     return values, count
-
-
-def _stacked(tables: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}

@@ -1,15 +1,17 @@
 """The one road of every task: probabilities of candidates → answers at every rank → scores with interval and chance."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
-from taxoeval.decoding import DECODERS, decoder_name
+from taxoeval.decoding import decoder_name, sums_of, tempered
 from taxoeval.metrics import statistics
 from taxoeval.records import Predictions, Score
+from taxoeval.tasks.fitting import Block, Rules
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -17,8 +19,7 @@ Floats = NDArray[np.float64]
 TOP_K = 5
 """Answers kept per rank: scores are given for the first, and for these many."""
 
-Block = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Positions of some samples, and the probabilities ``(len(positions), c)`` of the candidates for each."""
+__all__ = ["TOP_K", "Block", "deepest", "of_samples", "predict", "score"]
 
 
 def predict(
@@ -29,6 +30,7 @@ def predict(
     taxonomy: Taxonomy,
     *,
     part: str = "all",
+    rules: Rules | None = None,
 ) -> tuple[Predictions, ...]:
     """Apply every decoder to the same probabilities, block by block, so that no samples x candidates table is needed.
 
@@ -44,19 +46,25 @@ def predict(
         The taxonomy of all.
     part
         Name of the part of the data this is about.
+    rules
+        The decoders, and a temperature if one was fitted; by default those of `taxoeval.decoding.DECODERS`.
 
     Returns
     -------
     predictions
-        One `Predictions` per decoder.
+        One `Predictions` per decoder. Answers and probabilities are those of the scores as given; what a fitted
+        temperature makes of the probabilities stands beside them.
     """
+    rules = rules or Rules()
     positions: list[NDArray[np.int64]] = []
-    answers: list[list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = [[] for _ in DECODERS]
+    answers: list[list[tuple[NDArray[np.int64], Floats, Floats | None]]] = [[] for _ in rules.decoders]
     k = min(TOP_K, len(candidates))
     for rows, probability in blocks:
         positions.append(rows)
-        for kept, decode in zip(answers, DECODERS, strict=True):
-            kept.append(decode(probability, candidates, taxonomy, k=k))
+        flat = None if rules.temperature is None else tempered(probability, rules.temperature)
+        for kept, decode in zip(answers, rules.decoders, strict=True):
+            taxon, sure = decode(probability, candidates, taxonomy, k=k)
+            kept.append((taxon, sure, None if flat is None else sums_of(taxon[:, :, 0], flat, candidates, taxonomy)))
     rows = np.concatenate(positions)
     order = np.argsort(rows, kind="stable")
     rows = rows[order]
@@ -64,13 +72,31 @@ def predict(
         Predictions(
             sample=sample[rows],
             target=target[rows],
-            taxon=np.concatenate([taxon for taxon, _ in kept])[order],
-            probability=np.concatenate([probability for _, probability in kept])[order],
+            taxon=np.concatenate([taxon for taxon, _, _ in kept])[order],
+            probability=np.concatenate([sure for _, sure, _ in kept])[order],
             decoder=decoder_name(decode),
             candidates=candidates,
             slice=part,
+            fitted=_joined([fitted for _, _, fitted in kept], order),
         )
-        for decode, kept in zip(DECODERS, answers, strict=True)
+        for decode, kept in zip(rules.decoders, answers, strict=True)
+    )
+
+
+def _joined(parts: list[Floats | None], order: NDArray[np.int64]) -> Floats | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known)[order] if known else None
+
+
+def of_samples(predictions: Predictions, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Predictions:
+    """Predictions about some of their samples, by a mask or by position among them."""
+    return replace(
+        predictions,
+        sample=predictions.sample[chosen],
+        target=predictions.target[chosen],
+        taxon=predictions.taxon[chosen],
+        probability=predictions.probability[chosen],
+        fitted=None if predictions.fitted is None else predictions.fitted[chosen],
     )
 
 
@@ -79,9 +105,12 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
 
     Accuracy per rank, top-1 and top-k, over images (``rank_hits``) and over taxa (``rank_hits_macro``); severity of
     mistakes and average hierarchical distance in ranks. Of the first answers: how many are given (``coverage``), how
-    far their probabilities are from their accuracy (``calibration_error``, 15 bins), and how many images get answers
-    that contradict each other (``tice``). Intervals resample taxa, then images; an image tested in several repeats is
-    one image, with the mean of its values weighted by how often it was tested.
+    far their probabilities are from their accuracy (``calibration_error``, 15 bins; ``log_loss``, minus the logarithm
+    of the probability stated for what turned out, that the answer is right or that it is wrong), and how many images
+    get answers that contradict each other (``tice``) or do not do so down to a rank (``coherent_down_to``). With a
+    fitted temperature, ``calibration_error_fitted`` and ``log_loss_fitted`` are of the same answers under it.
+    Intervals resample taxa, then images; an image tested in several repeats is one image, with the mean of its values
+    weighted by how often it was tested.
 
     Parameters
     ----------
@@ -137,6 +166,7 @@ class _Numbers(NamedTuple):
     high: float
     chance: float
     majority: float
+    reason: str = ""
 
 
 _Named = tuple[str, str, int, bool, _Numbers]
@@ -150,6 +180,8 @@ class _Pool:
         self.target = np.concatenate([part.target for part in parts])
         self.taxon = np.concatenate([part.taxon for part in parts])
         self.probability = np.concatenate([part.probability for part in parts])
+        fitted = [part.fitted for part in parts if part.fitted is not None]
+        self.fitted = np.concatenate(fitted) if len(fitted) == len(parts) else None
         sample = np.concatenate([part.sample for part in parts])
         _, self.first, self.image = np.unique(sample, return_index=True, return_inverse=True)
 
@@ -216,13 +248,34 @@ def _answers(pool: _Pool, taxonomy: Taxonomy) -> list[_Named]:
         ("coverage", rank, 1, True, numbers)
         for rank, numbers in zip(taxonomy.ranks, pool.micro(answered, nowhere, None), strict=True)
     ]
-    nan = float("nan")
-    for r, rank in enumerate(taxonomy.ranks):
-        stated = ~np.isnan(hits[:, r]) & ~np.isnan(sure[:, r])
-        error = metrics.calibration_error(hits[stated, r], np.minimum(sure[stated, r], 1.0))
-        rows.append(("calibration_error", rank, 1, False, _Numbers(error, int(stated.sum()), nan, nan, nan, nan)))
+    rows += _confidence(hits, sure, "", taxonomy)
+    if pool.fitted is not None:
+        rows += _confidence(hits, np.where(first >= 0, pool.fitted, np.nan), "_fitted", taxonomy)
+    broken = metrics.first_incoherent_rank(first, taxonomy)
+    silent = np.asarray((first < 0).all(axis=1))
+    parted = np.where(broken[:, None] <= np.arange(1, taxonomy.n_ranks), 1.0, 0.0)
+    whole = np.where(silent[:, None], np.nan, 1.0 - parted)
+    numbers = pool.micro(whole, np.full(whole.shape, np.nan), None)
+    rows += [("coherent_down_to", rank, 1, True, n) for rank, n in zip(taxonomy.ranks[1:], numbers, strict=True)]
     contradiction = pool.micro(metrics.tice(first, taxonomy)[:, None], np.full((len(first), 1), np.nan), None)[0]
     return [*rows, ("tice", "", 1, False, contradiction)]
+
+
+def _confidence(hits: Floats, sure: Floats, suffix: str, taxonomy: Taxonomy) -> list[_Named]:
+    """Whether the stated probabilities ``(rows, n_ranks)`` are borne out, at each rank."""
+    nan = float("nan")
+    rows: list[_Named] = []
+    for r, rank in enumerate(taxonomy.ranks):
+        stated = ~np.isnan(hits[:, r]) & ~np.isnan(sure[:, r])
+        right, said = hits[stated, r], np.minimum(sure[stated, r], 1.0)
+        error, n = metrics.calibration_error(right, said), int(stated.sum())
+        rows.append((f"calibration_error{suffix}", rank, 1, False, _Numbers(error, n, nan, nan, nan, nan)))
+        outcome = np.where(right > 0, said, 1.0 - said)
+        denied = int((outcome <= 0).sum())
+        loss = float(0.0 - np.log(outcome).mean()) if n and not denied else nan
+        why = f"infinite: {denied} of {n} answers turned out what was given no chance" if denied else ""
+        rows.append((f"log_loss{suffix}", rank, 1, False, _Numbers(loss, n, nan, nan, nan, nan, why)))
+    return rows
 
 
 def deepest(taxon: NDArray[np.int64]) -> NDArray[np.int64]:

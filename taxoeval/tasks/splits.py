@@ -1,18 +1,20 @@
 """Which images train, which validate, which test; and which taxa are never seen: seeded, even over taxa, kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.tasks.groups import one_of_each
 from taxoeval.taxonomy import Taxonomy
 
 Ints = NDArray[np.int64]
 
-PARTS = ("train", "validation", "test", "hidden", "unsure")
-"""Parts an image can be in. ``hidden``: of a taxon left out; ``unsure``: it might be of one, so it is used nowhere."""
+PARTS = ("train", "validation", "test", "hidden", "unsure", "beside")
+"""Parts an image can be in. ``hidden``: of a taxon left out. Used nowhere: ``unsure``, which might be of one, and
+``beside``, in the group of a hidden image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,14 @@ class Split:
         """
         return {part: int((self.part == part).sum()) for part in PARTS if (self.part == part).any()}
 
+    def left_out(self, rank: str) -> Iterator[str]:
+        """Sentences about images that are used nowhere, because of the taxa of a rank that are hidden."""
+        count = self.counts()
+        if "unsure" in count:
+            yield f"{count['unsure']} images are left out: they could be of a hidden {rank}, for their own is unknown"
+        if "beside" in count:
+            yield f"{count['beside']} images are left out: they are in a group with an image of a hidden {rank}"
+
     def table(self, sample: NDArray[np.str_]) -> Mapping[str, NDArray[Any]]:
         """Columns to keep, so that the split can be had again without this program."""
         return {"sample": sample.astype(object), "part": self.part.astype(object)}
@@ -61,7 +71,9 @@ class Split:
         return {"hidden": np.array([taxonomy.path(int(taxon)) for taxon in self.hidden], dtype=object)}
 
 
-def split_images(taxon: NDArray[np.int64], *, validation: float, test: float, seed: int) -> Split:
+def split_images(
+    taxon: NDArray[np.int64], *, validation: float, test: float, seed: int, group: Ints | None = None
+) -> Split:
     """Draw validation and test images evenly over taxa.
 
     Parameters
@@ -71,7 +83,9 @@ def split_images(taxon: NDArray[np.int64], *, validation: float, test: float, se
     validation, test
         Shares of all images, at least 0 and together below 1.
     seed
-        Seed of the draw; the split depends on it, the taxa and their order alone.
+        Seed of the draw; the split depends on it, the taxa and their order, and the groups alone.
+    group
+        ``(n,)`` numbers from 0 without gaps: images of one group get the same part. None: each image its own.
 
     Returns
     -------
@@ -90,6 +104,9 @@ def split_images(taxon: NDArray[np.int64], *, validation: float, test: float, se
     leave validation empty where taxa have five images and a tenth is wanted. Where most taxa have a single image there
     may be too few others to reach the shares.
 
+    Groups are drawn as images are, each as one image of its rarest taxon; then the shares are of groups. Where all
+    images of a taxon stood in groups drawn for other taxa, one of these goes back to training.
+
     Examples
     --------
     >>> split = split_images(np.repeat([4, 7], [4, 6]), validation=0.1, test=0.2, seed=0)
@@ -98,18 +115,13 @@ def split_images(taxon: NDArray[np.int64], *, validation: float, test: float, se
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise ValueError(f"shares must be at least 0 and together below 1; got {validation} and {test}")
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(len(taxon))
-    order = shuffled[np.argsort(taxon[shuffled], kind="stable")]
-    part = np.full(len(taxon), "train", dtype="<U10")
-    _, first = np.unique(taxon[order], return_index=True)
-    spare = np.delete(order, first)
-    share = (validation + test) * len(taxon) / max(1, len(spare))
-    held = spare[_evenly(len(spare), min(share, 1.0), rng.random())]
-    tested = _evenly(len(held), test / max(validation + test, 1e-300), rng.random())
-    part[held] = "validation"
-    part[held[tested]] = "test"
-    return Split(part)
+    if group is None:
+        return Split(_drawn_parts(taxon, validation, test, np.random.default_rng(seed)))
+    units = taxon[one_of_each(group, taxon)]
+    part = _drawn_parts(units, validation, test, np.random.default_rng(seed))
+    for lost in np.setdiff1d(taxon, taxon[part[group] == "train"]):
+        part[group[np.flatnonzero(taxon == lost)[0]]] = "train"
+    return Split(part[group])
 
 
 def leave_taxa_out(
@@ -121,6 +133,7 @@ def leave_taxa_out(
     validation: float,
     test: float,
     seed: int,
+    group: Ints | None = None,
 ) -> Split:
     """Hide whole taxa of one rank, and split the images of the others.
 
@@ -138,6 +151,8 @@ def leave_taxa_out(
         As for `split_images`, shares of the images that are left.
     seed
         Seed of both draws.
+    group
+        As for `split_images`. Other images in the group of a hidden one are ``beside``.
 
     Returns
     -------
@@ -168,9 +183,29 @@ def leave_taxa_out(
     part = np.full(len(taxon), "hidden", dtype="<U10")
     unsure = (at_rank < 0) & _over(hidden, _above(taxon, taxonomy, rank), taxonomy)
     part[unsure] = "unsure"
-    left = np.flatnonzero(~np.isin(at_rank, hidden) & ~unsure)
-    part[left] = split_images(taxon[left], validation=validation, test=test, seed=seed).part
+    left = ~np.isin(at_rank, hidden) & ~unsure
+    if group is not None:
+        beside = left & np.isin(group, group[np.isin(at_rank, hidden)])
+        part[beside] = "beside"
+        left &= ~beside
+        group = np.unique(group[left], return_inverse=True)[1].astype(np.int64)
+    part[left] = split_images(taxon[left], validation=validation, test=test, seed=seed, group=group).part
     return Split(part, hidden)
+
+
+def _drawn_parts(taxon: Ints, validation: float, test: float, rng: np.random.Generator) -> NDArray[np.str_]:
+    """The part of each image, or of each group with one taxon for each."""
+    shuffled = rng.permutation(len(taxon))
+    order = shuffled[np.argsort(taxon[shuffled], kind="stable")]
+    part = np.full(len(taxon), "train", dtype="<U10")
+    _, first = np.unique(taxon[order], return_index=True)
+    spare = np.delete(order, first)
+    share = (validation + test) * len(taxon) / max(1, len(spare))
+    held = spare[_evenly(len(spare), min(share, 1.0), rng.random())]
+    tested = _evenly(len(held), test / max(validation + test, 1e-300), rng.random())
+    part[held] = "validation"
+    part[held[tested]] = "test"
+    return part
 
 
 def _evenly(n: int, share: float, start: float) -> NDArray[np.bool_]:

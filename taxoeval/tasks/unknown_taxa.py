@@ -1,7 +1,7 @@
 """Unknown taxa: what is said of images whose species, genus or family is not among the candidates?"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,10 @@ from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_probability
 from taxoeval.records import Predictions, Score
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
+from taxoeval.tasks.decoding_report import Part, report_decoding
+from taxoeval.tasks.fitting import fit_rules
 from taxoeval.tasks.gallery import Gallery, GalleryScores
+from taxoeval.tasks.groups import group_note, groups_of, n_groups
 from taxoeval.tasks.knowable import hidden_scores
 from taxoeval.tasks.novelty import auroc
 from taxoeval.tasks.scoring import Block, predict, score
@@ -30,7 +33,8 @@ class UnknownTaxa:
     """Hide a share of the taxa of a rank from the gallery, then ask about images of hidden and of other taxa.
 
     Of each rank on its own. A taxon is hidden only where the next taxon above it keeps others, so that an answer can
-    still be right at the rank above. The images of the others are divided into gallery and queries.
+    still be right at the rank above. The images of the others are divided into gallery and queries, in whole groups
+    where the dataset names any.
 
     Hidden images are scored as ``<rank> unseen``: at the ranks where their lineage is still among the candidates, by
     ``knowable_hits``, whether the answer at the finest of those is right, and by ``over_specialisation``, whether a
@@ -102,12 +106,13 @@ class UnknownTaxa:
         units = normalised(images.vectors, self.name)
         results: list[TaskResult] = []
         notes: list[str] = []
+        parts: list[Part] = []
         for rank in self.ranks:
             split = self._split(rank, subject)
             if split is None:
                 notes.append(f"no {rank} is hidden: there is none, or none that shares the taxon above it with another")
             else:
-                results.append(self._one(rank, split, units, subject))
+                results.append(self._one(rank, split, units, subject, parts))
         if not results:
             raise UnsupportedError(
                 f"{self.name} finds nothing to hide at the ranks {', '.join(self.ranks)}: it needs taxa that share the "
@@ -117,20 +122,23 @@ class UnknownTaxa:
             name: {column: np.concatenate([r.tables[name][column] for r in results]) for column in columns}
             for name, columns in results[0].tables.items()
         }
+        report = report_decoding(parts, taxonomy, subject)
         return TaskResult(
             scores=tuple(row for result in results for row in result.scores),
             predictions=tuple(part for result in results for part in result.predictions),
-            notes=(*notes, *(note for result in results for note in result.notes)),
+            notes=(*group_note(subject), *report.notes, *notes, *(note for one in results for note in one.notes)),
             details={
                 "share": self.share,
                 "scorer": self.scorer,
                 "temperature": self.temperature,
                 "gallery": self.gallery,
                 "seed": self.seed,
+                "n_groups": n_groups(subject),
+                **report.details,
             }
             | ({"k": self.k} if self.scorer == "knn" else {})
             | {key: value for result in results for key, value in result.details.items()},
-            tables=tables,
+            tables=tables | report.tables,
         )
 
     def _check(self) -> None:
@@ -155,11 +163,14 @@ class UnknownTaxa:
             validation=0.0,
             test=1 - self.gallery,
             seed=self.seed,
+            group=groups_of(subject),
         )
         return split if len(split.hidden) else None
 
-    def _one(self, rank: str, split: Split, units: NDArray[np.float32], subject: Subject) -> TaskResult:
-        """Everything about the hidden taxa of one rank."""
+    def _one(
+        self, rank: str, split: Split, units: NDArray[np.float32], subject: Subject, parts: list[Part]
+    ) -> TaskResult:
+        """Everything about the hidden taxa of one rank; its answers are added to the parts."""
         images, taxonomy = subject.embeddings, subject.taxonomy
         rows = split.positions("train")
         candidates = np.unique(images.taxon[rows])
@@ -168,15 +179,23 @@ class UnknownTaxa:
         )
         below = taxonomy.ranks[taxonomy.ranks.index(rank) :]
         novelty = _Novelty(candidates, taxonomy, below, len(images.taxon))
+
+        def ask(queries: Ints) -> Iterator[Block]:
+            return novelty.watch(_blocks(gallery, units, queries, len(candidates)))
+
         scores: list[Score] = []
         predictions: list[Predictions] = []
+        seen = fit_rules(subject, ask, split.positions("test"), candidates, images.taxon, taxonomy)
         for part, name in (("hidden", f"{rank} unseen"), ("test", f"{rank} seen")):
-            queries = split.positions(part)
-            if not len(queries):
+            rules = seen if part == "test" else replace(seen, rest=split.positions(part))
+            if not len(rules.rest):
                 continue
-            blocks = novelty.watch(_blocks(gallery, units, queries, len(candidates)))
-            for answer in predict(blocks, candidates, images.taxon, images.sample, taxonomy, part=name):
-                predictions.append(answer)
+            answers = predict(
+                ask(rules.rest), candidates, images.taxon, images.sample, taxonomy, part=name, rules=rules
+            )
+            parts.append(Part(name, [rules], [answers]))
+            predictions += answers
+            for answer in answers:
                 if part == "hidden":
                     groups = taxonomy.at(rank)[answer.target]
                     scores += hidden_scores(answer, taxonomy, task=self.name, part=name, groups=groups)
@@ -274,5 +293,4 @@ def _notes(rank: str, split: Split, areas: Sequence[Score], scores: Sequence[Sco
         yield f"{rank} unseen told from {rank} seen, area under the ROC curve (chance 0.5): {', '.join(told)}"
     if "test" not in count:
         yield f"{rank}: no image of other taxa is left to compare with; lower gallery"
-    if "unsure" in count:
-        yield f"{count['unsure']} images are left out: they could be of a hidden {rank}, for their own is unknown"
+    yield from split.left_out(rank)

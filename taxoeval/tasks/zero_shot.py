@@ -1,8 +1,8 @@
 """Zero-shot: does the image lie nearest to the text that names its taxon?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from taxoeval.records import Predictions
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
 from taxoeval.tasks.candidates import Candidates, choose
 from taxoeval.tasks.class_texts import class_vectors, prompt_record, same_texts
-from taxoeval.tasks.scoring import TOP_K, Block, predict, score
+from taxoeval.tasks.decoding_report import Part, report_decoding
+from taxoeval.tasks.fitting import Rules, fit_rules
+from taxoeval.tasks.scoring import TOP_K, Block, of_samples, predict, score
 
 _BLOCK = 1 << 22  # cosines held at a time: 16 MiB
 _MANY = 100_000  # candidates from which on sums are made on the way
@@ -40,6 +42,8 @@ class ZeroShot:
         None for the labels that occur; or a table of lineages, or a list of names, see `taxoeval.tasks.candidates`.
     clade
         Only candidates in this taxon, given by name or path.
+    region
+        Only candidates that this list of names holds, such as the checklist of a country.
     per_rank
         Also ask each rank on its own: a softmax over the texts of all taxa of that rank that hold candidates. Those
         answers, of the rule ``per_rank``, need not form a path.
@@ -61,8 +65,8 @@ class ZeroShot:
     Images whose taxon is no candidate stay: they are wrong where no candidate shares theirs, and the notes say how many
     they are. Where there are such images, the scores come twice: ``all``, and ``covered`` for the others.
 
-    The numbers are computed among all candidates. In ``predictions`` a taxon that the dataset's taxonomy lacks shows as
-    no answer; the table ``outside`` has those answers.
+    Candidates that the dataset's taxonomy lacks are added to it: the result's ``taxonomy`` is then the one with both,
+    and its predictions are of that.
 
     Examples
     --------
@@ -86,6 +90,7 @@ class ZeroShot:
     prompts: Prompts
     candidates: str | None = None
     clade: str | None = None
+    region: str | None = None
     per_rank: bool = True
     streaming: bool | None = None
     device: str = "auto"
@@ -98,38 +103,42 @@ class ZeroShot:
                 f"{self.name} compares images with texts and this encoder has no text tower; use knn or few_shot, or "
                 "an image-text encoder such as encoder=bioclip2"
             )
-        chosen = choose(subject, self.candidates, self.clade)
+        chosen = choose(subject, self.candidates, self.clade, self.region)
         units = normalised(subject.embeddings.vectors, "zero_shot images")
         streaming = len(chosen.ids) >= _MANY if self.streaming is None else self.streaming
         texts = self._texts(chosen.ids, chosen, subject)
         classifier = class_vectors(texts, self.prompts, subject.embed_texts)
-        predictions = (self._streamed if streaming else self._decoded)(units, classifier, chosen, subject)
+        rules, predictions = (self._streamed if streaming else self._decoded)(units, classifier, chosen, subject)
         del classifier
         if self.per_rank:
-            predictions = (*predictions, self._each_rank(units, chosen, subject, streaming))
+            each = self._each_rank(units, chosen, subject, streaming)
+            predictions = (*predictions, of_samples(each, rules.rest))
+        taxonomy = chosen.placed.taxonomy
+        report = report_decoding([Part("all", [rules], [predictions])], taxonomy, subject)
         shared, shared_table = same_texts(texts, chosen.ids, chosen.placed.taxonomy)
-        outside = [chosen.placed.outside(one) for one in predictions]
         return TaskResult(
             scores=tuple(
                 row
-                for part, mask in _parts(chosen.covered)
+                for part, mask in _parts(chosen.covered[rules.rest])
                 for one in predictions
-                for row in score((_only(one, mask),), chosen.placed.taxonomy, task=self.name, part=part)
+                for row in score((of_samples(one, mask),), taxonomy, task=self.name, part=part)
             ),
-            predictions=tuple(chosen.placed.at_home(one) for one in predictions),
-            notes=(*chosen.notes, *shared, *_note_streaming(streaming, len(chosen.ids))),
+            predictions=tuple(predictions),
+            notes=(*chosen.notes, *shared, *_note_streaming(streaming, len(chosen.ids)), *report.notes),
             details={
                 **prompt_record(texts, self.prompts),
                 **chosen.details,
                 "n_candidates_sharing_text": len(shared_table.get("text", ())),
                 "streaming": streaming,
                 "logit_scale": subject.logit_scale,
+                **report.details,
             },
             tables={
                 **chosen.tables,
+                **report.tables,
                 **({"same_text": shared_table} if shared else {}),
-                **({"outside": _stacked(outside)} if any(len(one["sample"]) for one in outside) else {}),
             },
+            taxonomy=chosen.placed.joined(subject.taxonomy),
         )
 
     def _texts(self, taxa: Ints, chosen: Candidates, subject: Subject) -> list[str]:
@@ -143,18 +152,21 @@ class ZeroShot:
 
     def _decoded(
         self, units: Floats, classifier: Floats, chosen: Candidates, subject: Subject
-    ) -> tuple[Predictions, ...]:
+    ) -> tuple[Rules, tuple[Predictions, ...]]:
         """Every decoder on the probabilities of all candidates."""
-        blocks = _blocks(units, classifier, subject.logit_scale)
-        return predict(blocks, chosen.ids, chosen.target, subject.embeddings.sample, chosen.placed.taxonomy)
+        scores, everything = partial(_blocks, units, classifier, subject.logit_scale), np.arange(len(units))
+        about, taxonomy = (chosen.ids, chosen.target), chosen.placed.taxonomy
+        rules = fit_rules(subject, scores, everything, *about, taxonomy)
+        return rules, predict(scores(rules.rest), *about, subject.embeddings.sample, taxonomy, rules=rules)
 
     def _streamed(
         self, units: Floats, classifier: Floats, chosen: Candidates, subject: Subject
-    ) -> tuple[Predictions, ...]:
-        """The rules that need no probability of every candidate."""
+    ) -> tuple[Rules, tuple[Predictions, ...]]:
+        """The rules that need no probability of every candidate; nothing is fitted."""
         summed, leaf = self._rank_scores(units, classifier, chosen.ids, chosen, subject)
         found = [*([("leaf_argmax", leaf)] if leaf is not None else []), ("rank_sum", summed)]
-        return tuple(self._predictions(name, answers, chosen, subject) for name, answers in found)
+        predictions = tuple(self._predictions(name, answers, chosen, subject) for name, answers in found)
+        return Rules((), rest=np.arange(len(units))), predictions
 
     def _rank_scores(
         self, units: Floats, classifier: Floats, taxa: Ints, chosen: Candidates, subject: Subject
@@ -191,7 +203,7 @@ class ZeroShot:
                 found = summed.taxon.shape[2]
                 taxon[:, r, :found], sure[:, r, :found] = summed.taxon[:, r], summed.probability[:, r]
                 continue
-            for rows, probability in _blocks(units, classifier, subject.logit_scale):
+            for rows, probability in _blocks(units, classifier, subject.logit_scale, np.arange(len(units))):
                 column = best(probability, k)
                 stated = np.take_along_axis(probability, column, axis=1)
                 taxon[rows, r] = np.where(column >= 0, taxa[column], -1)
@@ -209,10 +221,10 @@ class ZeroShot:
         )
 
 
-def _blocks(units: Floats, classifier: Floats, logit_scale: float) -> Iterator[Block]:
+def _blocks(units: Floats, classifier: Floats, logit_scale: float, positions: Ints) -> Iterator[Block]:
     step = max(1, _BLOCK // len(classifier))
-    for start in range(0, len(units), step):
-        rows = np.arange(start, min(start + step, len(units)))
+    for start in range(0, len(positions), step):
+        rows = positions[start : start + step]
         yield rows, softmax(np.float32(logit_scale) * (units[rows] @ classifier.T))
 
 
@@ -223,24 +235,10 @@ def _parts(covered: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]
         yield "covered", covered
 
 
-def _only(predictions: Predictions, mask: NDArray[np.bool_]) -> Predictions:
-    return replace(
-        predictions,
-        sample=predictions.sample[mask],
-        target=predictions.target[mask],
-        taxon=predictions.taxon[mask],
-        probability=predictions.probability[mask],
-    )
-
-
-def _stacked(tables: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
 def _note_streaming(streaming: bool, n: int) -> tuple[str, ...]:
     if not streaming:
         return ()
     return (
         f"sums were made on the way through {n:,} candidates: of the decoders that read all probabilities only "
-        "leaf_argmax and rank_sum answered (streaming=false for all)",
+        "leaf_argmax and rank_sum answered, and nothing was fitted (streaming=false for all)",
     )

@@ -1,5 +1,7 @@
 """The record every dataset is, and its guard against arrays of different lengths."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,8 @@ def test_lengths_must_agree(tmp_path):
     assert len(make(2, 2, tmp_path)) == 2
     with pytest.raises(ValueError, match="got 3, 3 and 2 for 2"):
         make(3, 2, tmp_path)
+    with pytest.raises(ValueError, match="one group per image; got 1 for 2"):
+        replace(make(2, 2, tmp_path), group=np.array(["a"]))
     with pytest.raises(ValueError, match="1 common names for a taxonomy of 2 taxa"):
         make(2, 1, tmp_path)
 

@@ -255,10 +255,45 @@ def test_a_wrong_root_is_recognised(folder):
     path = write(folder, "path,genus", *(f"{i}.png,Corvus" for i in range(1, 5)))
     message = refused(path, root=folder / "sub")
     assert message.endswith(
-        f"Not one image is there: are they downloaded, and do their paths start from {folder / 'sub'} (root=...)?"
+        f"Not one image is there: are they downloaded, and do their paths start from {folder / 'sub'} (root=...)? "
+        "To score answers without any image: annotations_only=true"
     )
     assert "and 3 more" in message
     assert "4 of 4 rows" in refused(path, root=folder / "sub", on_bad="skip")
+
+
+def test_groups_are_a_column_and_blanks_stand_alone(folder):
+    lines = ["path,genus,burst", "1.png,Corvus,a", "2.png,Corvus,a", "3.png,Pica,", "4.png,Pica,unknown"]
+    path = write(folder, *lines)
+    assert table.load(path).group is None
+    dataset = table.load(path, group="burst")
+    assert dataset.group.tolist() == ["a", "a", "", "unknown"]
+    assert "3 images are in 2 groups of 'burst'; 1 images have none, and are each a group of their own" in dataset.notes
+    assert "no column 'bursts' (nearest: 'burst'); the columns are path, genus, burst" in refused(path, group="bursts")
+    assert "no column 'auto'" in refused(path, group="auto")
+    gone = write(folder, *lines[:2], "gone.png,Corvus,b", *lines[3:], name="gone.csv")
+    assert table.load(gone, group="burst", on_bad="skip").group.tolist() == ["a", "", "unknown"]
+
+
+def test_numbers_are_groups_too(folder):
+    pq.write_table(
+        pa.table({"path": ["1.png", "2.png", "3.png"], "genus": ["Pica"] * 3, "burst": [7, 7, None]}),
+        folder / "a.parquet",
+    )
+    assert table.load(folder / "a.parquet", group="burst").group.tolist() == ["7", "7", ""]
+
+
+def test_annotations_without_images(folder):
+    path = write(folder, "id,genus", ".\\there\\1.png,Corvus", "7,Pica", "7,Pica")
+    assert "no column with image paths" in refused(path)
+    assert "row 4: '7': duplicate row (rows 3, 4)" in refused(path, annotations_only=True)
+    dataset = table.load(path, annotations_only=True, on_bad="skip")
+    assert dataset.sample.tolist() == ["there/1.png", "7"]
+    assert len(dataset.source) == 2
+    for ask in (dataset.source.content, dataset.source.image):
+        with pytest.raises(TaxoevalError, match=r"^7 \(.*labels.csv, row 3\): read with annotations_only=true"):
+            ask(1)
+    assert "row 3: '': no sample id" in refused(write(folder, "id,genus", "1,Pica", ",Pica"), annotations_only=True)
 
 
 def test_limit_and_unknown_words(folder):
@@ -307,6 +342,9 @@ def test_real_tables_without_their_images(shared_data, name):
     message = refused(shared_data / "annotations" / name)
     assert "no such file" in message
     assert "Not one image is there" in message
+    labels = table.load(shared_data / "annotations" / name, annotations_only=True)
+    assert len(labels) == {"rare_species.csv": 11983}.get(name, len(labels))
+    assert labels.sample[0].endswith((".jpg", ".png"))
 
 
 def link_images(source, column, folder):

@@ -108,6 +108,31 @@ def test_a_list_of_names(subject, tmp_path):
         choose(subject, str(tmp_path / "region.txt"))
 
 
+def test_a_region_keeps_what_it_names(subject, tmp_path):
+    """A checklist beside a table of everything: spelling may differ, a genus stands for all its species."""
+    file = table(
+        tmp_path,
+        "kingdom,family,genus,species,common_name\nAnimalia,Corvidae,Corvus,corax,raven\n"
+        "Animalia,Corvidae,Corvus,albus,pied crow\nAnimalia,Corvidae,Pica,pica,magpie\n"
+        "Plantae,Moraceae,Ficus,carica,fig\nPlantae,Moraceae,Ficus,elastica,rubber plant\n",
+    )
+    checklist = tmp_path / "malawi.txt"
+    checklist.write_text("Pied Crow\nficus\nRana arvalis\n\n")
+    found = choose(subject, file, region=str(checklist))
+    assert [path.split(" > ")[-1] for path in paths(found)] == ["Corvus albus", "Ficus carica", "Ficus elastica"]
+    assert found.covered.tolist() == [False, False, True, True]
+    assert "3 of 5 candidates are in malawi.txt" in found.notes
+    assert "1 of 3 names in malawi.txt are no candidate (Rana arvalis)" in found.notes
+    (tmp_path / "list.csv").write_text("genus,species\nPica,pica\n")
+    assert paths(choose(subject, file, "Animalia", str(tmp_path / "list.csv"))) == [
+        "Animalia > Corvidae > Pica > Pica pica"
+    ]
+    assert paths(choose(subject, region=str(checklist))) == ["Plantae > Moraceae > Ficus > Ficus carica"]
+    checklist.write_text("Rana arvalis\n")
+    with pytest.raises(TaxoevalError, match=r"malawi.txt: none of the 5 candidates is among its 1 names"):
+        choose(subject, file, region=str(checklist))
+
+
 def test_clades(subject):
     assert paths(choose(subject, clade="Animalia > Pica")) == ["Animalia > Corvidae > Pica > Pica pica"]
     with pytest.raises(TaxoevalError, match="'Corvs' is not in the taxonomy"):

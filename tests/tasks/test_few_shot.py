@@ -8,6 +8,7 @@ import pytest
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.tasks import few_shot
 from taxoeval.tasks.few_shot import FewShot
+from taxoeval.tasks.support import folds_of
 from tests.tasks.clades import clade, value
 
 
@@ -52,6 +53,51 @@ def test_equals_the_published_protocol(shots):
     for fold, (_, support) in enumerate(folds):
         kept = splits["support"][(splits["fold"] == fold) & (splits["shots"] == shots)]
         assert sorted(kept) == sorted(images.sample[support])
+
+
+def literally(taxon, shots, folds, fresh):
+    """Support and test positions as either script draws them: one dictionary of lists, shuffled label by label."""
+    select = {}
+    for position, label in enumerate(taxon.tolist()):
+        select.setdefault(label, []).append(position)
+    drawn = []
+    for k in shots:
+        for fold in range(folds):
+            random.seed(fold)
+            train, test = [], []
+            for label in select:
+                features = select[label][:] if fresh else select[label]
+                random.shuffle(features)
+                train += features[:k]
+                test += features[k:]
+            drawn.append((train, test))
+    return drawn
+
+
+@pytest.mark.parametrize("shuffle", ["copied", "in_place"])
+@pytest.mark.parametrize("shots", [(1, 5), (5, 1), (3,)])
+def test_both_published_shuffles(shuffle, shots):
+    taxon = np.random.default_rng(3).permutation(np.repeat([4, 9, 2, 7], [6, 9, 12, 7]))
+    folds = [fold for of_shots in folds_of(taxon, shots, 4, shuffle) for fold in of_shots]
+    for (support, test), (by_hand, rest) in zip(folds, literally(taxon, shots, 4, shuffle == "copied"), strict=True):
+        assert support.tolist() == by_hand
+        assert test.tolist() == rest
+
+
+def test_the_old_shuffle_depends_on_what_was_drawn_before():
+    subject = clade(spread=1.5)
+    by_name = {name: FewShot(shots=(1, 5), folds=3, shuffle=name)(subject) for name in ("copied", "in_place")}
+    alone = {name: FewShot(shots=(5,), folds=3, shuffle=name)(subject) for name in ("copied", "in_place")}
+
+    def five(result):
+        splits = result.tables["splits"]
+        return splits["support"][splits["shots"] == 5].tolist()
+
+    assert five(by_name["copied"]) == five(alone["copied"])
+    assert five(by_name["in_place"]) != five(alone["in_place"])
+    drawn = literally(subject.embeddings.taxon, (1, 5), 3, fresh=False)[3:]
+    assert five(by_name["in_place"]) == [str(subject.embeddings.sample[p]) for train, _ in drawn for p in train]
+    assert by_name["in_place"].details["shuffle"] == "in_place"
 
 
 def test_one_shot_supports_are_the_first_of_the_five_shot_supports():
@@ -102,6 +148,8 @@ def test_nothing_left_to_test():
 
 
 def test_bad_settings():
+    with pytest.raises(TaxoevalError, match=r"shuffle='twice' is not one of copied, in_place"):
+        FewShot(shuffle="twice")(clade())
     with pytest.raises(TaxoevalError, match=r"shots and folds must be at least 1.*shots=\[0\]"):
         FewShot(shots=(0,))(clade())
 

@@ -48,7 +48,7 @@ def test_weighted_vote_equals_scikit_learn():
     subject = clade(spread=1.0)
     images = subject.embeddings
     task = Knn(k=7, temperature=0.1, gallery=0.5, seed=3)
-    gallery, query = task._split(images.taxon)
+    gallery, query = task._split(images.taxon, np.arange(len(images.taxon)))
     units = images.vectors / np.linalg.norm(images.vectors, axis=1, keepdims=True)
     reference = KNeighborsClassifier(7, metric="cosine", weights=lambda distance: np.exp(-distance / 0.1))
     reference.fit(units[gallery], images.taxon[gallery])
@@ -60,11 +60,11 @@ def test_weighted_vote_equals_scikit_learn():
 
 def test_gallery_is_stratified_and_seeded():
     taxon = np.repeat([3, 5, 9], [10, 4, 1])
-    gallery, query = Knn(gallery=0.5, seed=1)._split(taxon)
+    gallery, query = Knn(gallery=0.5, seed=1)._split(taxon, np.arange(15))
     np.testing.assert_array_equal(np.bincount(taxon[gallery])[[3, 5, 9]], [5, 2, 1])
     assert sorted([*gallery, *query]) == list(range(15))
-    again, _ = Knn(gallery=0.5, seed=1)._split(taxon)
-    other, _ = Knn(gallery=0.5, seed=2)._split(taxon)
+    again, _ = Knn(gallery=0.5, seed=1)._split(taxon, np.arange(15))
+    other, _ = Knn(gallery=0.5, seed=2)._split(taxon, np.arange(15))
     np.testing.assert_array_equal(gallery, again)
     assert not np.array_equal(gallery, other)
 

@@ -91,7 +91,7 @@ def test_images_of_one_group_do_not_find_each_other():
     vectors = np.repeat(images.vectors[::2], 2, axis=0) + 1e-3 * images.vectors
     subject = replace(subject, embeddings=replace(images, vectors=vectors.astype(np.float32)))
     groups = np.arange(len(vectors)) // 2
-    apart = Retrieval(k=(1,), groups=groups)(subject)
+    apart = Retrieval(k=(1,))(replace(subject, group=groups.astype(str)))
     units, taxon, taxonomy = units_of(subject), images.taxon, subject.taxonomy
     values = naive(units @ units.T, taxon, taxon, taxonomy, "species", lambda i, j: groups[i] == groups[j], 1)
     assert found(apart, "precision_at_k", "species", "image_to_image").value == pytest.approx(values[:, 0].mean())
@@ -99,10 +99,10 @@ def test_images_of_one_group_do_not_find_each_other():
     assert found(apart, "precision_at_k", "species", "image_to_image").chance == pytest.approx(2 / 22)
     assert found(Retrieval(k=(1,))(subject), "precision_at_k", "species", "image_to_image").value == 1.0
     assert "12 groups of 24 images" in apart.notes[0]
-    alone = Retrieval(k=(1,), groups=[""] * len(vectors))(subject)
+    alone = Retrieval(k=(1,))(replace(subject, group=np.full(len(vectors), "")))
     assert found(alone, "precision_at_k", "species", "image_to_image").value == 1.0
-    with pytest.raises(TaxoevalError, match="groups must be one per image; got 3 for 24"):
-        Retrieval(groups=[1, 2, 3])(subject)
+    with pytest.raises(ValueError, match="one group per image; got 3 for 24"):
+        Retrieval()(replace(subject, group=np.array(["1", "2", "3"])))
 
 
 def test_texts_find_images():

@@ -43,6 +43,13 @@ def species(result, decoder="leaf_argmax", **where):
     return value(result, "rank_hits", "species", decoder=decoder, **where).value
 
 
+def answers_of(result, decoder="leaf_argmax"):
+    """The paths of the first answers, image by image and rank by rank."""
+    (told,) = [p for p in result.predictions if p.decoder == decoder]
+    tree = result.taxonomy
+    return [[tree.path(i) if i >= 0 else "" for i in row] for row in told.taxon[:, :, 0].tolist()]
+
+
 def one_name_each(folder, names, column="prediction"):
     rows = "\n".join(f"images/{i}.jpg,{name}" for i, name in enumerate(names))
     return written(folder, f"filename,{column}\n{rows}\n")
@@ -102,11 +109,8 @@ def test_several_rows_of_one_sample_are_its_answers(tmp_path):
     assert "answers: the species column holds epithets: read as genus + epithet" in result.notes
     best = result.predictions[0].probability[:, :, 0]
     np.testing.assert_allclose(best[0], [0.9, 0.9, 0.6], rtol=1e-6)
-    np.testing.assert_allclose(best[3], [0.5, 0.5, np.nan], rtol=1e-6)  # Parus ater is outside the taxonomy
-    outside = result.tables["outside"]
-    mine = outside["decoder"] == "leaf_argmax"
-    assert outside["answer"][mine].tolist() == ["Paridae > Parus > Parus ater"]
-    assert outside["sample"][mine].tolist() == ["images/3.jpg"]
+    np.testing.assert_allclose(best[3], [0.5, 0.5, 0.5], rtol=1e-6)
+    assert answers_of(result)[3] == ["Paridae", "Paridae > Parus", "Paridae > Parus > Parus ater"]
 
 
 def scores_of(rng, n, c):
@@ -177,17 +181,15 @@ def test_candidates_beyond_the_taxonomy_answer_wrongly_but_with_a_place(tmp_path
     assert value(result, "rank_hits", "species").chance == pytest.approx(1 / 4 / 5)  # one of five taxa, for one in four
     assert result.details["n_candidates"] == 5
     assert result.details["names"] == {"exact": 1, "placed": 3, "subspecies": 1, "unresolved": 1}
-    told = result.predictions[0]
-    assert told.taxon[1, :, 0].tolist() == [*subject().taxonomy.ids(["Corvidae", "Corvus"]), -1]
-    assert (told.taxon[3, :, 0] == -1).all()
-    outside = result.tables["outside"]
-    first = outside["decoder"] == "leaf_argmax"
-    assert outside["answer"][first].tolist() == [
+    assert [answer[2] for answer in answers_of(result)] == [
+        "Corvidae > Corvus > Corvus corax",
         "Corvidae > Corvus > Corvus albus",
-        "Corvidae > Nucifraga",
         "Corvidae > Nucifraga > Nucifraga caryocatactes",
+        "",
     ]
-    assert outside["rank"][first].tolist() == ["species", "genus", "species"]
+    told = result.predictions[0]
+    assert [result.taxonomy.path(i).split(" > ")[-1] for i in told.target] == SPECIES
+    assert (told.taxon[3, :, 0] == -1).all()
 
 
 def test_images_that_could_be_right_are_scored_apart(tmp_path):
@@ -274,6 +276,31 @@ def test_what_is_wrong_with_a_matrix_is_said(tmp_path):
         task(subject())
     with pytest.raises(TaxoevalError, match="no such file"):
         ScorePredictions(str(tmp_path / "absent.csv"))(subject())
+
+
+def test_real_labels_that_stop_at_every_rank(shared_data, tmp_path):
+    """A right answer that stops at the family is asked at every rank that the label reaches, and no further."""
+    traps = table.load(shared_data / "annotations" / "camera_trap_island-balanced.csv", annotations_only=True)
+    vectors = np.zeros((len(traps), 0), dtype=np.float32)
+    real = Subject(
+        Embeddings(vectors, traps.taxon, traps.sample, "none"), traps.taxonomy, traps.common_name, traps.label
+    )
+    lineages = [traps.taxonomy.lineage(int(i)) for i in traps.taxon]
+    rows = [",".join([sample, *lineage[:5]]) for sample, lineage in zip(traps.sample, lineages, strict=True)]
+    result = ScorePredictions(written(tmp_path, "\n".join(["id,kingdom,phylum,class,order,family", *rows])))(real)
+    hits = [value(result, "rank_hits", rank) for rank in traps.taxonomy.ranks]
+    assert [hit.n for hit in hits] == [310, 310, 310, 290, 270, 200, 160]
+    assert [hit.value for hit in hits] == [1.0] * 5 + [0.0] * 2
+    assert value(result, "coverage", "species").value == 0.0
+    assert value(result, "average_hierarchical_distance", "").value == 2.0
+    by_label = ScorePredictions(one_name(tmp_path, traps))(real)
+    assert all(value(by_label, "rank_hits", rank).value == 1.0 for rank in traps.taxonomy.ranks)
+
+
+def one_name(folder, dataset):
+    """The label of each image, as it stands, as its answer."""
+    rows = "\n".join(f"{sample},{label}" for sample, label in zip(dataset.sample, dataset.label, strict=True))
+    return written(folder, f"id,prediction\n{rows}\n", "names.csv")
 
 
 def test_real_classes_of_another_taxonomy_meet_the_birds(shared_data, tmp_path):

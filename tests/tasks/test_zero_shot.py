@@ -149,9 +149,10 @@ def test_candidates_of_a_table(tmp_path):
     assert "hold the taxon of 48 of 72 images (6 of 9 taxa" in result.notes[1]
     assert result.tables["uncovered"]["taxon"].tolist() == [f"F1 > G2 > G2 s{s}" for s in (6, 7, 8)]
     assert result.tables["uncovered"]["n_images"].tolist() == [8, 8, 8]
+    tree = result.taxonomy
+    assert len(tree) == len(subject.taxonomy) + 1
     for one in result.predictions:
-        assert (one.taxon < len(subject.taxonomy)).all()
-        np.testing.assert_array_equal(one.target, subject.embeddings.taxon)
+        assert [tree.path(i) for i in one.target] == [subject.taxonomy.path(i) for i in subject.embeddings.taxon]
 
 
 def test_answers_that_the_dataset_lacks_are_kept(tmp_path):
@@ -165,12 +166,10 @@ def test_answers_that_the_dataset_lacks_are_kept(tmp_path):
     subject = replace(subject, embed_texts=embed, logit_scale=20.0)
     result = ZeroShot(Prompts("sci", "none"), candidates=str(tmp_path / "taxa.csv"))(subject)
     assert [value(result, "rank_hits", rank).value for rank in subject.taxonomy.ranks] == [1.0, 1.0, 0.0]
-    assert (told(result, "leaf_argmax").taxon[:, 2] == -1).all()
-    outside = result.tables["outside"]
-    first = [i for i, decoder in enumerate(outside["decoder"]) if decoder == "leaf_argmax"]
-    assert len(first) == 24
-    assert outside["answer"][first[0]] == "F0 > G0 > G0 new"
-    assert outside["rank"][first[0]] == "species"
+    answers = told(result, "leaf_argmax").taxon[:, 2, 0]
+    assert {result.taxonomy.path(int(i)) for i in answers} == {"F0 > G0 > G0 new"}
+    own = ZeroShot(Prompts("sci", "none"))(replace(subject, embed_texts=lambda texts: embed(["new"] * len(texts))))
+    assert own.taxonomy is None
 
 
 def test_a_clade_holds_some_candidates():

@@ -45,4 +45,16 @@ def draw_all(records: Mapping[str, Any]) -> dict[str, bytes]:
 
 def draw(record: Any) -> "Figure | None":
     """The figure of one record, None where there is none for its kind."""
+    from taxoeval.reports.figures.purity_curves import purity_curves
+    from taxoeval.reports.figures.similarity_profile import similarity_profile
+    from taxoeval.reports.figures.variance_bars import variance_bars
+    from taxoeval.structure import Neighbours, SimilarityByLca, VarianceByRank
+
+    match record:
+        case VarianceByRank():
+            return variance_bars({"without bias": record.share.tolist(), "raw": record.raw.tolist()}, record.levels)
+        case SimilarityByLca():
+            return similarity_profile(record)
+        case Neighbours():
+            return purity_curves(record)
     return None

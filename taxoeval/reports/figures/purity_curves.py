@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def purity_curves(record: Neighbours, ranks: tuple[str, ...]) -> "Figure":
+def purity_curves(record: Neighbours) -> "Figure":
     """One curve per rank, and where it would be if neighbours were drawn at random.
 
     Parameters
     ----------
     record
-        From `taxoeval.structure.neighbours`.
-    ranks
-        Names of the ranks, coarse to fine; those with a single taxon, where purity says nothing, are left out.
+        From `taxoeval.structure.neighbours`. Ranks with a single taxon, where purity says nothing, are left out.
     """
+    ranks = record.rows[0].ranks
     figure, axes = new_figure(7.5, 4.2)
     shown = [r for r in range(len(ranks)) if record.chance[r] < 1 - 1e-9 and not np.isnan(record.curve[:, r]).all()]
     colours = rank_colours(len(ranks))

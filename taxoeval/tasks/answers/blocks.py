@@ -35,7 +35,7 @@ class Blocks:
     candidates
         ``(c,)`` the taxa of the columns, ascending.
     times
-        ``(m,)`` for how many images each answer is the first, once all blocks have been taken.
+        ``(m,)`` for how many images each answer is the first, among the blocks taken so far.
     """
 
     def __init__(self, given: RankedNames | ScoreMatrix, joined: Joined, taxon: Ids, further: Ids) -> None:
@@ -44,27 +44,28 @@ class Blocks:
         self.column = np.searchsorted(self.candidates, taxon)
         self.times = np.zeros(len(taxon), dtype=np.int64)
 
-    def __iter__(self) -> Iterator[Block]:
-        """Positions and probabilities.
+    def of(self, positions: Ids) -> Iterator[Block]:
+        """Probabilities of those of the images that have any.
 
         Raises
         ------
         TaxoevalError
-            If there is no answer for any image.
+            If there is no answer for any of them.
         """
-        present = self.joined.rows >= 0
+        present = (self.joined.rows >= 0) & np.isin(self.joined.positions, positions)
         rows, positions = self.joined.rows[present], self.joined.positions[present]
         step = max(1, _BLOCK // max(len(self.column), len(self.candidates)))
-        self.times[:] = 0
+        none = True
         for start in range(0, len(rows), step):
             stated = self.given.probability(rows[start : start + step])
             some = stated.max(axis=1, initial=0.0) > 0
             if some.any():
+                none = False
                 self.times += np.bincount(stated[some].argmax(axis=1), minlength=len(self.times))
                 yield positions[start : start + step][some], self._added_up(stated[some])
-        if not self.times.any():
+        if none:
             raise TaxoevalError(
-                "the file of answers has no answer for any image of the dataset; is it the right column?"
+                "the file of answers has no answer for any image that is asked about; is it the right column?"
             )
 
     def _added_up(self, stated: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -93,6 +94,15 @@ def with_silent(predictions: Predictions, positions: Ids, target: Ids, sample: N
     shape = (len(positions), *predictions.taxon.shape[1:])
     taxon, probability = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
     taxon[present], probability[present] = predictions.taxon, predictions.probability
+    fitted = None
+    if predictions.fitted is not None:
+        fitted = np.full(shape[:2], np.nan)
+        fitted[present] = predictions.fitted
     return replace(
-        predictions, sample=sample[positions], target=target[positions], taxon=taxon, probability=probability
+        predictions,
+        sample=sample[positions],
+        target=target[positions],
+        taxon=taxon,
+        probability=probability,
+        fitted=fitted,
     )

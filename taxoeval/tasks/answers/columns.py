@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taxoeval.datasets.columns import IMAGE_NAMES
+from taxoeval.datasets.columns import IMAGE_NAMES, ROW_NAMES
 from taxoeval.errors import TaxoevalError
 from taxoeval.taxonomy.lookup import nearest
 
-SAMPLE_NAMES = ("sample", "sample_id", *IMAGE_NAMES, "uuid", "id")
+SAMPLE_NAMES = (*ROW_NAMES[:2], *IMAGE_NAMES, *ROW_NAMES[2:])
 ANSWER_NAMES = (
     "prediction", "predicted", "pred", "answer", "predicted_name", "predicted_label", "scientific_name", "taxon",
     "name",

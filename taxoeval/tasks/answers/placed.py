@@ -58,31 +58,12 @@ class Placed:
         """Predictions in which an answer without a place is no answer."""
         lost = np.zeros(len(self.taxonomy) + 1, dtype=bool)  # the last stands for -1
         lost[self.candidate[self.nowhere]] = True
-        return _kept(predictions, np.where(lost[predictions.taxon], -1, predictions.taxon), predictions.target)
+        taxon = np.where(lost[predictions.taxon], -1, predictions.taxon)
+        return replace(predictions, taxon=taxon, probability=np.where(taxon >= 0, predictions.probability, np.nan))
 
-    def at_home(self, predictions: Predictions) -> Predictions:
-        """Predictions as taxa of the dataset: an added taxon becomes no answer, at its own rank and below.
-
-        Above, its ancestors are the dataset's own, so nothing that compares the answers with the targets changes.
-        """
-        home = np.append(self.home, -1)
-        told = _kept(predictions, home[predictions.taxon], home[predictions.target])
-        return replace(told, candidates=home[predictions.candidates])
-
-    def outside(self, predictions: Predictions) -> dict[str, NDArray[np.generic]]:
-        """The first answers that `at_home` cannot show: columns sample, decoder, slice, rank, answer, probability."""
-        first = predictions.taxon[:, :, 0]
-        row, rank = np.nonzero((first >= 0) & (np.append(self.home, -1)[first] < 0))
-        taxa, code = np.unique(first[row, rank], return_inverse=True)
-        paths = np.array([self.taxonomy.path(int(i)) for i in taxa], dtype=np.str_)
-        return {
-            "sample": predictions.sample[row],
-            "decoder": np.full(len(row), predictions.decoder),
-            "slice": np.full(len(row), predictions.slice),
-            "rank": np.array(self.taxonomy.ranks)[rank],
-            "answer": paths[code] if len(paths) else np.array([], dtype=np.str_),
-            "probability": predictions.probability[row, rank, 0],
-        }
+    def joined(self, home: Taxonomy) -> Taxonomy | None:
+        """The taxonomy with what was added; None where nothing was."""
+        return None if self.taxonomy is home or self.taxonomy == home else self.taxonomy
 
 
 def place(found: Sequence[Resolution], taxonomy: Taxonomy) -> Placed:
@@ -119,9 +100,3 @@ def place(found: Sequence[Resolution], taxonomy: Taxonomy) -> Placed:
     columns = [[*mine, *theirs] for mine, theirs in zip(own.tolist(), zip(*lineages, strict=True), strict=True)]
     union, taxon = Taxonomy.from_columns(columns, ranks=taxonomy.ranks, where="the answers' lineages")
     return Placed(union, taxon[len(taxonomy) :], taxon[: len(taxonomy)], nowhere)
-
-
-def _kept(predictions: Predictions, taxon: Ids, target: Ids) -> Predictions:
-    """Predictions with other taxa; without a taxon there is no probability."""
-    probability = np.where(taxon >= 0, predictions.probability, np.nan)
-    return replace(predictions, taxon=taxon, probability=probability, target=target)

@@ -116,8 +116,8 @@ def resolution_notes(table: Columns) -> list[str]:
     said = {
         "unresolved": ("is unresolved and counts as no answer", "are unresolved and count as no answer"),
         "placed": (
-            "is a taxon that the taxonomy lacks: wrong from its own rank down",
-            "are taxa that the taxonomy lacks: wrong from their own rank down",
+            "is a taxon that the taxonomy lacks: wrong from its own rank down, where labels go as far",
+            "are taxa that the taxonomy lacks: wrong from their own rank down, where labels go as far",
         ),
     }
     for how, (one, many) in said.items():

@@ -1,0 +1,112 @@
+"""Partitions of images against the taxa of a rank: agreement, with its null, p and interval."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.structure.agreement import MEASURES, agreement
+from taxoeval.structure.jackknife import jackknife
+from taxoeval.structure.record import ByRank
+from taxoeval.structure.shuffles import of_species, p_value
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Against:
+    """The taxa of one rank, to compare partitions with.
+
+    Attributes
+    ----------
+    lineage
+        ``(n, n_ranks)`` taxon of each image at every rank, ``-1`` where unknown.
+    place
+        Of the rank.
+    label
+        ``(n,)`` place of the label of each image among the labels.
+    reason
+        Why nothing can be compared at this rank; empty where it can.
+    permutations, seed
+        How many shuffles, and what they are drawn from.
+    """
+
+    lineage: Ints
+    place: int
+    label: Ints
+    reason: str
+    permutations: int
+    seed: int
+
+    def compare(self, partition: Ints) -> "Compared":
+        """Agreement of a partition ``(n,)``, ``-1`` for images that it leaves out."""
+        own = self.lineage[:, self.place]
+        used = (own >= 0) & (partition >= 0)
+        n = int(used.sum())
+        if self.reason or not n:
+            return Compared.undefined(n, self.reason or "no image is in a cluster")
+        value = agreement(own[used], partition[used])
+        if np.isnan(value).any():
+            return Compared.undefined(n, "all images in clusters are of one taxon, or in one cluster")
+        label, part = self.label[used], partition[used]
+        ends = jackknife(
+            lambda kept: agreement(own[used][kept[label]], part[kept[label]]), int(self.label.max()) + 1, seed=self.seed
+        )
+        null, p, why = np.full(3, np.nan), np.full(3, np.nan), ""
+        if self.permutations:
+            first = np.unique(self.label, return_index=True)[1]
+            shuffle, of_image = of_species(self.lineage[first], self.place, self.label)
+            why = shuffle.untested
+            if not why:
+                rng = np.random.default_rng(self.seed)
+                taxa = (shuffle.draw(rng)[of_image][used] for _ in range(self.permutations))
+                drawn = np.array([agreement(dealt, part) for dealt in taxa])
+                null = drawn.mean(axis=0)
+                p = np.array([p_value(v, of) for v, of in zip(value, drawn.T, strict=True)])
+        return Compared(n, value, ends.low, ends.high, null, p, why)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Agreement of a partition with the taxa of a rank, each array ``(3,)`` by measure; see `ByRank`."""
+
+    n: int
+    value: Floats
+    low: Floats
+    high: Floats
+    null: Floats
+    p: Floats
+    why: str
+
+    @classmethod
+    def undefined(cls, n: int, why: str) -> "Compared":
+        """Nothing to compare, and why."""
+        nan = np.full(3, np.nan)
+        return cls(n, nan, nan, nan, nan, nan, why)
+
+
+def compared(
+    name: str, partitions: Sequence[Ints], against: Sequence[Against], ranks: tuple[str, ...], why: str
+) -> list[ByRank]:
+    """A row of each measure for one partition ``(n,)`` a rank; ``why`` it is none, if it is none."""
+    found = [
+        Compared.undefined(0, rank.reason or why) if why else rank.compare(np.asarray(partition))
+        for partition, rank in zip(partitions, against, strict=True)
+    ]
+    return [
+        ByRank.of(
+            f"{measure}, {name}",
+            ranks,
+            [one.value[m] for one in found],
+            n=[one.n for one in found],
+            unit="images",
+            low=[one.low[m] for one in found],
+            high=[one.high[m] for one in found],
+            null=[one.null[m] for one in found],
+            p=[one.p[m] for one in found],
+            reason=[one.why for one in found],
+        )
+        for m, measure in enumerate(MEASURES)
+    ]

@@ -1,0 +1,158 @@
+"""Of which taxa an image's neighbours are: shares, what chance would make of them, and lowest common ancestors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.structure.shuffles import of_species, p_value
+from taxoeval.taxonomy import Taxonomy
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def purity(own: Ints, of_neighbour: Ints, mates: Ints | Floats) -> Floats:
+    """Share of each image's first neighbours that are of its taxon, after one neighbour, two, and so on.
+
+    Of neighbours of unknown taxon nothing is counted. No more neighbours are looked at than the image's taxon has other
+    images, so that a rare taxon too can reach 1.
+
+    Parameters
+    ----------
+    own
+        ``(n,)`` taxon of each image; ``-1`` where unknown.
+    of_neighbour
+        ``(n, k)`` taxa of its neighbours, nearest first; ``-1`` where unknown, or where there is none.
+    mates
+        ``(n,)`` how many images of its taxon could be neighbours.
+
+    Returns
+    -------
+    purity
+        ``(n, k)``; NaN where the image has no mates, or no neighbour so far whose taxon is known.
+
+    Examples
+    --------
+    >>> purity(np.array([5]), np.array([[5, -1, 6, 5]]), np.array([3]))
+    array([[1.        , 1.        , 0.5       , 0.66666667]])
+    """
+    seen = (of_neighbour >= 0) & (own >= 0)[:, None]
+    seen &= np.cumsum(seen, axis=1) <= np.asarray(mates)[:, None]
+    same = np.cumsum(seen & (of_neighbour == own[:, None]), axis=1)
+    looked = np.cumsum(seen, axis=1)
+    return np.asarray(np.divide(same, looked, out=np.full(same.shape, np.nan), where=looked > 0))
+
+
+def candidates(own: Ints, group: Ints | None) -> tuple[Ints, Ints]:
+    """How many images of its taxon, and of known taxon, could be a neighbour of each image: ``(n,)`` each.
+
+    Examples
+    --------
+    >>> candidates(np.array([5, 5, 5, 6, -1]), np.array([0, 0, 1, 1, 2]))
+    (array([1, 1, 2, 0, 0]), array([2, 2, 2, 2, 0]))
+    """
+    known = own >= 0
+    group = np.arange(len(own)) if group is None else group
+    size = max(int(own.max(initial=0)), 0) + 1
+    of_taxon = np.bincount(own[known], minlength=size)
+    of_group = np.bincount(group[known], minlength=int(group.max(initial=0)) + 1)
+    _, both, of_both = np.unique(group * size + np.where(known, own, 0), return_inverse=True, return_counts=True)
+    of_both = np.bincount(both[known], minlength=len(of_both))
+    mates = np.where(known, of_taxon[own] - of_both[both], 0)
+    return mates, np.where(known, known.sum() - of_group[group], 0)
+
+
+def lowest_common(lineage: Ints, neighbour: Ints) -> NDArray[np.int8]:
+    """``(n, k)`` place of the finest rank at which image and neighbour are known to be of one taxon.
+
+    ``-1`` where there is no such rank, ``-2`` where there is no such neighbour.
+    """
+    place = np.where(neighbour >= 0, -1, -2).astype(np.int8)
+    for r, own in enumerate(lineage.T):
+        place[(neighbour >= 0) & (own >= 0)[:, None] & (own[neighbour] == own[:, None])] = r
+    return place
+
+
+def pairs_by_rank(taxon: Ints, taxonomy: Taxonomy, group: Ints | None) -> Floats:
+    """``(n_ranks + 1,)`` share of the pairs that may be neighbours, by the rank of the lowest common ancestor.
+
+    The last is of those known to share nothing or not known to share anything.
+
+    Examples
+    --------
+    >>> taxonomy = Taxonomy.from_lineages([("Corvus", "C. corax"), ("Corvus", "C. corone")], ranks=("genus", "species"))
+    >>> pairs_by_rank(np.array([1, 1, 2, 2]), taxonomy, None).round(3)
+    array([0.667, 0.333, 0.   ])
+    """
+    all_pairs = float(_pairs_of(np.zeros_like(taxon), group, 1)[0])
+    within = np.zeros(len(taxonomy))
+    for own in taxonomy.ancestor[taxon].T:
+        known = own >= 0
+        within += _pairs_of(own[known], None if group is None else group[known], len(taxonomy))
+    inner = np.flatnonzero(taxonomy.parent >= 0)
+    finer = np.bincount(taxonomy.parent[inner], weights=within[inner], minlength=len(taxonomy))
+    share = np.bincount(taxonomy.rank, weights=within - finer, minlength=taxonomy.n_ranks)
+    share = np.append(share, all_pairs - share.sum())
+    return np.asarray(share / all_pairs if all_pairs else np.full_like(share, np.nan))
+
+
+def _pairs_of(node: Ints, group: Ints | None, size: int) -> Floats:
+    """``(size,)`` ordered pairs of images of each node that are not of one group."""
+    count = np.bincount(node, minlength=size).astype(np.float64)
+    if group is None:
+        return count * (count - 1)
+    both, held = np.unique(np.stack([node, group]), axis=1, return_counts=True)
+    return np.asarray(count**2 - np.bincount(both[0], weights=held.astype(np.float64) ** 2, minlength=size))
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """A sample of images whose neighbours are followed through shuffles of the taxonomy.
+
+    Attributes
+    ----------
+    position
+        ``(s,)`` their rows.
+    weight
+        ``(s,)`` how many images of its label each stands for.
+    neighbour
+        ``(s, k)`` rows of their neighbours, ``-1`` where there is none.
+    label
+        ``(n,)`` place of the label of every image.
+    alike
+        ``(s,)`` images of the same label that may not be a neighbour: of its group, itself included.
+    """
+
+    position: Ints
+    weight: Floats
+    neighbour: Ints
+    label: Ints
+    alike: Ints
+
+    def means(self, own: Ints) -> tuple[float, float]:
+        """Mean purity over images and over taxa if ``own (n,)`` were their taxa."""
+        of_taxon = np.bincount(own[own >= 0], minlength=1)
+        taxon = own[self.position]
+        mates = np.where(taxon >= 0, of_taxon[taxon] - self.alike, 0)
+        of_neighbour = np.where(self.neighbour >= 0, own[self.neighbour], -1)
+        value = purity(taxon, of_neighbour, mates)[:, -1]
+        used = ~np.isnan(value)
+        if not used.any():
+            return float("nan"), float("nan")
+        weight, taxon = self.weight[used], taxon[used]
+        by = np.bincount(taxon, weights=weight)
+        total = np.bincount(taxon, weights=weight * value[used])
+        return float(np.average(value[used], weights=weight)), float((total[by > 0] / by[by > 0]).mean())
+
+    def compare(self, lineage: Ints, place: int, permutations: int, rng: np.random.Generator) -> tuple[Floats, str]:
+        """The p of the mean over images and over taxa, ``(2,)``; and why there is none.
+
+        Species ``lineage (g, n_ranks)`` change places; where every taxon of the rank has one label, images do.
+        """
+        dealt, of_image = of_species(lineage, place, self.label)
+        if dealt.untested:
+            return np.full(2, np.nan), dealt.untested
+        value = self.means(dealt.taxon[of_image])
+        drawn = np.array([self.means(dealt.draw(rng)[of_image]) for _ in range(permutations)])
+        return np.array([p_value(v, null) for v, null in zip(value, drawn.T, strict=True)]), ""

@@ -1,0 +1,145 @@
+"""What a statistic would be if the taxonomy were none: the same parts, dealt out to the same taxa at random."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, lgamma, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ENOUGH = 20
+"""Ways to deal the parts out below which no p could reach 0.05."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shuffle:
+    """Parts of taxa, to be dealt out anew within strata; every taxon keeps its number of parts in each stratum.
+
+    Attributes
+    ----------
+    taxon
+        ``(m,)`` integers: the taxon of each part; ``-1`` is unknown, and such a part stays where it is.
+    stratum
+        ``(m,)`` integers: parts change places with those of their own stratum alone.
+
+    Examples
+    --------
+    >>> shuffle = Shuffle(np.array([7, 7, 8, 8, -1]), np.zeros(5, dtype=int))
+    >>> shuffle.ways  # 7 and 8 hold two each: {0 1 | 2 3}, {0 2 | 1 3}, {0 3 | 1 2}
+    3.0
+    >>> shuffle.untested
+    'untested: no more than 3 ways to deal the parts out'
+    >>> sorted(shuffle.draw(np.random.default_rng(0)).tolist())
+    [-1, 7, 7, 8, 8]
+    """
+
+    taxon: Ints
+    stratum: Ints
+
+    @cached_property
+    def _known(self) -> Ints:
+        return np.flatnonzero(self.taxon >= 0)
+
+    @cached_property
+    def _place(self) -> Ints:
+        """The known parts, stratum by stratum."""
+        return self._known[np.argsort(self.stratum[self._known], kind="stable")]
+
+    def draw(self, rng: np.random.Generator) -> Ints:
+        """``(m,)`` the taxon of each part, dealt anew."""
+        order = self._known[np.lexsort((rng.random(len(self._known)), self.stratum[self._known]))]
+        dealt = self.taxon.copy()
+        dealt[self._place] = self.taxon[order]
+        return dealt
+
+    @cached_property
+    def log_ways(self) -> float:
+        """Natural logarithm of the number of different ways to deal the parts out; taxa alike in size count once."""
+        if not len(self._known):
+            return 0.0
+        _, code = np.unique(self.taxon[self._known], return_inverse=True)
+        _, stratum, whole = np.unique(self.stratum[self._known], return_inverse=True, return_counts=True)
+        cells, size = np.unique(np.stack([code, stratum]), axis=1, return_counts=True)
+        profiles: dict[int, list[tuple[int, int]]] = {}
+        for taxon, where, n in zip(*cells.tolist(), size.tolist(), strict=True):
+            profiles.setdefault(taxon, []).append((where, n))
+        alike: dict[tuple[tuple[int, int], ...], int] = {}
+        for profile in profiles.values():
+            alike[tuple(profile)] = alike.get(tuple(profile), 0) + 1
+        several = sum(lgamma(k + 1) for k in whole.tolist()) - sum(lgamma(k + 1) for k in size.tolist())
+        return several - sum(lgamma(k + 1) for k in alike.values())
+
+    @property
+    def ways(self) -> float:
+        """Their number, rounded; infinite where too large."""
+        return float(round(exp(self.log_ways))) if self.log_ways < 30 else float("inf")
+
+    @property
+    def untested(self) -> str:
+        """Why shuffling tells nothing; empty where it does."""
+        if self.log_ways > log(ENOUGH) - 1e-9:
+            return ""
+        if self.ways < 2:
+            return "untested: shuffling changes nothing"
+        return f"untested: no more than {self.ways:.0f} ways to deal the parts out"
+
+
+def free(lineage: Ints, place: int) -> Shuffle:
+    """Labels dealt out to the taxa of a rank, among those that are known to the same ranks.
+
+    Parameters
+    ----------
+    lineage
+        ``(g, n_ranks)`` the taxon of each label (mostly species) at every rank, ``-1`` where unknown.
+    place
+        Of the rank.
+    """
+    pattern = np.unique(lineage >= 0, axis=0, return_inverse=True)[1].reshape(-1)
+    return Shuffle(lineage[:, place], pattern)
+
+
+def of_species(lineage: Ints, place: int, label: Ints) -> tuple[Shuffle, Ints]:
+    """Species dealt out to the taxa of a rank; or images, at the rank of the species, where that changes nothing.
+
+    Parameters
+    ----------
+    lineage, place
+        As for `free`.
+    label
+        ``(n,)`` place of the label of each image in `lineage`.
+
+    Returns
+    -------
+    shuffle, part
+        The shuffle and ``(n,)`` the part that each image is (of): ``shuffle.draw(rng)[part]`` are taxa of images.
+
+    Examples
+    --------
+    >>> lineage = np.array([[0, 1], [0, 2], [3, 4], [3, 5]])  # genera 0 and 3 of two species each
+    >>> genera, part = of_species(lineage, 0, np.array([0, 0, 1, 2, 3, 3]))
+    >>> genera.draw(np.random.default_rng(1))[part]
+    array([3, 3, 0, 3, 0, 0])
+    """
+    at = lineage[:, place]
+    if len(np.unique(at[at >= 0])) == (at >= 0).sum():
+        return Shuffle(at[label], np.zeros(len(label), dtype=np.int64)), np.arange(len(label))
+    return free(lineage, place), label
+
+
+def p_value(value: float, null: Floats) -> float:
+    """``(1 + #{null >= value}) / (1 + #null)``; NaN where the value or any of the null is.
+
+    What rounding alone tells apart counts as equal.
+
+    Examples
+    --------
+    >>> p_value(0.5, np.array([0.1, 0.5, 0.2]))
+    0.5
+    """
+    if np.isnan(value) or not len(null) or np.isnan(null).any():
+        return float("nan")
+    near = 1e-9 * max(1.0, abs(value))
+    return float((1 + (null >= value - near).sum()) / (1 + len(null)))

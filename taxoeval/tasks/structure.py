@@ -1,0 +1,173 @@
+"""How is the tree of life laid out in the latent space? The analyses of `taxoeval.structure` on one encoder."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.prompts import Prompts
+from taxoeval.records import Score
+from taxoeval.structure.centroids import centroids
+from taxoeval.structure.record import ByRank
+from taxoeval.tasks.base import Subject, TaskResult
+from taxoeval.tasks.class_texts import class_vectors, prompt_record
+from taxoeval.tasks.structure_analyses import ONCE_PER_SPECIES, Settings, analyses
+
+PARTS = ("images", "species", "texts")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Run the analyses of the latent space on images, on species centroids and on the texts of the species.
+
+    Attributes
+    ----------
+    prompts
+        The texts of the species.
+    analyses
+        Which, by name; None for all.
+    parts
+        Of ``images``, ``species`` (unit means of the images of each; only analyses that say something else of these)
+        and ``texts`` (one vector per species; left out, with a note, for an encoder without a text tower).
+    k
+        Neighbours looked at.
+    permutations
+        Of each test.
+    seed
+        Of everything drawn.
+    name
+        Of the task in the results.
+    """
+
+    prompts: Prompts
+    analyses: Sequence[str] | None = None
+    parts: Sequence[str] = PARTS
+    k: int = 20
+    permutations: int = 199
+    seed: int = 0
+    name: str = "structure"
+
+    def __call__(self, subject: Subject) -> TaskResult:
+        """Evaluate one encoder on one dataset."""
+        asked = self._asked()
+        if not len(subject.embeddings.taxon):
+            raise UnsupportedError("structure needs vectors of images, and there are none")
+        scores: list[Score] = []
+        records: dict[str, Any] = {}
+        notes: list[str] = []
+        tables: dict[str, Mapping[str, NDArray[Any]]] = {}
+        details: dict[str, Any] = {"seconds": {}}
+        for part, (vectors, taxon) in self._parts(subject, notes, details).items():
+            group = subject.group if part == "images" else None
+            of = analyses(Settings(self.k, self.permutations, self.seed, group))
+            details[f"n_{part}"] = len(taxon)
+            for analysis in asked:
+                if part == "species" and analysis not in ONCE_PER_SPECIES:
+                    continue
+                start = time.perf_counter()
+                try:
+                    record = of[analysis](vectors, taxon, subject.taxonomy)
+                except TaxoevalError as error:
+                    notes.append(f"{part}, {analysis}: {error}")
+                    continue
+                details["seconds"][f"{part}_{analysis}"] = round(time.perf_counter() - start, 3)
+                records[f"{part}_{analysis}"] = record
+                scores += [row for table in record.rows for row in self._scores(table, part, analysis)]
+            taxa = _per_taxon(records, part, taxon, subject)
+            if taxa:
+                tables[f"taxa_{part}"] = taxa
+        return TaskResult(tuple(scores), (), tuple(notes), details, tables, records=records)
+
+    def _asked(self) -> list[str]:
+        there = list(analyses(Settings(self.k, self.permutations, self.seed, None)))
+        wanted = there if self.analyses is None else list(self.analyses)
+        for known, given, what in ((there, wanted, "analyses"), (PARTS, self.parts, "parts")):
+            unknown = [name for name in given if name not in known]
+            if unknown or not given:
+                told = f"{unknown[0]!r} is none of them" if unknown else "none is given"
+                raise TaxoevalError(f"task.{self.name}.{what}: {told}; there are {', '.join(known)}")
+        return wanted
+
+    def _parts(
+        self, subject: Subject, notes: list[str], details: dict[str, Any]
+    ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        images = subject.embeddings
+        parts = {"images": (images.vectors, images.taxon)} if "images" in self.parts else {}
+        finest = images.taxon[subject.taxonomy.rank[images.taxon] == subject.taxonomy.n_ranks - 1]
+        if "species" in self.parts and len(finest):
+            means = centroids(images.vectors, images.taxon, subject.taxonomy)
+            parts["species"] = (means.vector.astype(np.float32), means.species)
+        if "texts" in self.parts and subject.embed_texts is None:
+            notes.append("texts are left out: this encoder has no text tower")
+        elif "texts" in self.parts and subject.embed_texts is not None and len(finest):
+            species, first = np.unique(images.taxon, return_index=True)
+            of_finest = subject.taxonomy.rank[species] == subject.taxonomy.n_ranks - 1
+            species, label = species[of_finest], subject.label[first[of_finest]].tolist()
+            texts = self.prompts.texts(subject.taxonomy, species.tolist(), subject.common_name, label)
+            parts["texts"] = (class_vectors(texts, self.prompts, subject.embed_texts), species)
+            details |= prompt_record(texts, self.prompts)
+        return parts
+
+    def _scores(self, table: ByRank, part: str, analysis: str) -> list[Score]:
+        return [
+            Score(
+                metric=_metric(table.quantity),
+                value=float(table.value[r]),
+                n=int(table.n[r]),
+                rank=rank,
+                k=self.k if analysis == "neighbours" else 1,
+                low=float(table.low[r]),
+                high=float(table.high[r]),
+                chance=float(table.null[r]),
+                majority=float("nan"),
+                higher_is_better=table.higher_is_better,
+                task=self.name,
+                decoder="",
+                slice=part,
+                p=float(table.p[r]),
+                reason=table.reason[r],
+            )
+            for r, rank in enumerate(table.ranks)
+        ]
+
+
+def _metric(quantity: str) -> str:
+    """The name of a quantity as a name of a metric.
+
+    Examples
+    --------
+    >>> _metric("silhouette among siblings, by taxon")
+    'silhouette_among_siblings_by_taxon'
+    """
+    return "_".join(quantity.replace(",", " ").split())
+
+
+def _per_taxon(
+    records: Mapping[str, Any], part: str, taxon: NDArray[np.int64], subject: Subject
+) -> dict[str, NDArray[Any]]:
+    """What analyses say of every single taxon, beside its path and number of vectors."""
+    taxonomy = subject.taxonomy
+    columns: dict[str, NDArray[Any]] = {}
+    for analysis, attribute, name in (
+        ("silhouette", "taxon", "silhouette"),
+        ("silhouette", "taxon_among_siblings", "silhouette_among_siblings"),
+        ("neighbours", "taxon", "purity"),
+    ):
+        if f"{part}_{analysis}" in records:
+            columns[name] = getattr(records[f"{part}_{analysis}"], attribute)
+    if not columns:
+        return {}
+    count = np.zeros(len(taxonomy), dtype=np.int64)
+    lineage = taxonomy.ancestor[taxon]
+    np.add.at(count, lineage[lineage >= 0], 1)
+    shown = np.flatnonzero(count)
+    return {
+        "taxon": np.array([taxonomy.path(int(t)) for t in shown]),
+        "rank": np.array(taxonomy.ranks)[taxonomy.rank[shown]],
+        "n": count[shown],
+        **{name: values[shown] for name, values in columns.items()},
+    }
