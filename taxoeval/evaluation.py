@@ -21,9 +21,11 @@ from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write
 from taxoeval.reports.cell_store import CellStore, Overwrite, content_of_files
 from taxoeval.reports.figures import draw_all
 from taxoeval.reports.files import read_run
+from taxoeval.reports.html import write_report
 from taxoeval.reports.mistakes import write_mistakes
 from taxoeval.reports.prompt_differences import prompt_differences
 from taxoeval.reports.run import Status
+from taxoeval.reports.thumbnails import write_thumbnails
 from taxoeval.tasks import Subject, Task
 from taxoeval.tasks.decoding import Decoding
 
@@ -156,6 +158,7 @@ def evaluate(
     )
     write_run(run, folder)
     write_mistakes(run, folder)
+    _picture(run, images, folder)
     print_run(run, folder)
     for warning in run.warnings:
         print(f"taxoeval: {warning}", file=sys.stderr)
@@ -164,6 +167,16 @@ def evaluate(
     if outcome.message:
         print(outcome.message)
     return run.status
+
+
+def _picture(run: Run, images: "ImageDataset", folder: Path) -> None:
+    """The page of the run and its small pictures. The numbers are on disk by now; no fault here may cost the run."""
+    try:
+        if images.source is not None:
+            write_thumbnails(run, images.sample.tolist(), images.source.image, folder)
+        write_report(folder)
+    except Exception as error:
+        print(f"taxoeval: {folder}: the page was not made ({type(error).__name__}: {error})", file=sys.stderr)
 
 
 def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Subject:

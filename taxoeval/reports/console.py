@@ -1,5 +1,6 @@
 """The tables a run prints: one per encoder, task and part of the data, with a row per rank."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from taxoeval.records import Score
 from taxoeval.reports.decoders import Parts, alike, contradiction_line, decoder_table, plain, plain_table, stacked
 from taxoeval.reports.numbers import NOTHING, count, percent, ranks
 from taxoeval.reports.run import Cell, Run
+from taxoeval.reports.structure_table import headlines, reasons, structure_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,7 +108,7 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         if not rules:
             title = ", ".join([name, cell.task, *([part] if part != "all" else [])])
             _line(out, f"\n{title}", "bold")
-            out.print(plain_table([s for s in cell.scores if s.slice == part], out.width))
+            _print_numbers(out, [s for s in cell.scores if s.slice == part], run)
             continue
         decoder, scores = next(iter(rules.items()))
         controls = [
@@ -129,6 +131,24 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
                 _line(out, line)
     for note in cell.notes:
         _line(out, f"note: {note}", "dim")
+    if cell.cached:
+        _line(out, "read from an earlier evaluation; runtime.overwrite=always computes it again", "dim")
+
+
+def _print_numbers(out: "Console", scores: Sequence[Score], run: Run) -> None:
+    """Numbers that are not about answers: those of a latent space by rank, others one a line."""
+    if not any(s.reason or not math.isnan(s.p) for s in scores):
+        out.print(plain_table(scores, out.width))
+        return
+    shown = headlines(scores)
+    out.print(structure_table(shown, run.taxonomy.ranks, out.width))
+    whole = [s for s in shown if not s.rank]
+    if whole:
+        out.print(plain_table(whole, out.width))
+    for line in reasons(shown):
+        _line(out, line, "dim")
+    if len(shown) < len(scores):
+        _line(out, f"{len(scores) - len(shown)} further numbers: scores.parquet", "dim")
 
 
 def _has_accuracy(scores: Parts) -> bool:

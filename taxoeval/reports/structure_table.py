@@ -15,8 +15,47 @@ LEVEL = 0.05
 """A p at or below this is marked."""
 
 
+HEADLINES = (
+    "variance",
+    "variance_within_species",
+    "centred_cosine_species_pairs",
+    "silhouette_by_taxon",
+    "silhouette_among_siblings_by_taxon",
+    "kappa_by_taxon",
+    "triplets",
+    "Mantel_Spearman",
+    "Mantel_Spearman_within_clades",
+    "clade_recall",
+    "dendrogram_purity",
+    "within_in_between",
+    "NC1",
+    "AMI_k-means",
+    "AMI_HDBSCAN_noise_apart",
+    "noise_HDBSCAN",
+    "anisotropy",
+    "uniformity",
+    "effective_dimension",
+    "hubness",
+    "intrinsic_dimension_of_30_images",
+    "modality_gap",
+)
+"""What finds room on a screen; where none of these is among the scores, all are shown."""
+
+
+def headlines(scores: Sequence[Score]) -> list[Score]:
+    """The scores that find room on a screen.
+
+    Examples
+    --------
+    >>> headlines([])
+    []
+    """
+    shown = [score for score in scores if score.metric in HEADLINES]
+    return shown or list(scores)
+
+
 def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: int) -> "Table":
-    """Quantities that exist at ranks; below each value its 95 % interval, and what it would be without structure.
+    """Quantities that exist at ranks; below each, half its 95 % interval, and what it would be without structure.
 
     Parameters
     ----------
@@ -47,13 +86,13 @@ def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: i
     shown = [rank for rank in rank_names if any(rank in row for row in by_metric.values())]
     room = 1 if width < 110 else 2
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, room, 0, 0), expand=False)
-    table.add_column(plain("quantity"), no_wrap=True)
+    table.add_column(plain("quantity"))
     for rank in shown:
         table.add_column(plain(rank), justify="right", no_wrap=True)
     for metric, row in by_metric.items():
         cells = [row.get(rank) for rank in shown]
         table.add_row(plain(metric), *(plain(_value(s)) for s in cells))
-        for name, line in (("  95 %", [_interval(s) for s in cells]), ("  null", [_null(s) for s in cells])):
+        for name, line in (("  half of 95 %", [_interval(s) for s in cells]), ("  null", [_null(s) for s in cells])):
             if any(text for text in line):
                 table.add_row(plain(name), *(plain(text) for text in line), style="dim")
     return table
@@ -103,7 +142,7 @@ def _value(score: Score | None) -> str:
 def _interval(score: Score | None) -> str:
     if score is None or math.isnan(score.low) or math.isnan(score.high):
         return ""
-    return f"{short(score.low)}–{short(score.high)} "
+    return f"±{short((score.high - score.low) / 2)} "
 
 
 def _null(score: Score | None) -> str:

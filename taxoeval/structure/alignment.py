@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.metrics.statistics import student
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.lca_pairs import LcaPairs
 from taxoeval.structure.nested import Nested
@@ -68,7 +69,9 @@ def alignment_by_rank(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *,
     Notes
     -----
     Images that share a taxon below a hole share the unknown taxon too, and are counted; images that might share it are
-    not. Intervals are for other species of the same taxa.
+    not. Intervals of the mean over pairs are for other species of the same taxa, those of the mean over taxa for other
+    taxa of the rank. Of the pairs of a genus, the fewer are of one species the more species there are: compare spaces
+    on the same images only.
 
     References
     ----------
@@ -99,41 +102,47 @@ def alignment_by_rank(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *,
             np.append(count * (count - 1), images * (images - 1)),
         )
 
-    def by_rank(kept: NDArray[np.bool_]) -> Floats:
+    def over_pairs(kept: NDArray[np.bool_]) -> Floats:
         product, count = within(kept)
-        mean = np.divide(product, count, out=np.full(len(count), np.nan), where=count > 0.5)
-        over_pairs = [_ratio(product[at].sum(), count[at].sum()) for at in groups]
-        over_taxa = [_ratio(np.nansum(mean[at]), (~np.isnan(mean[at])).sum()) for at in groups]
-        return 2 - 2 * np.array([over_pairs, over_taxa])
+        of_rank = np.array([[product[at].sum(), count[at].sum()] for at in groups]).T
+        return 2 - 2 * np.divide(*of_rank, out=np.full(len(groups), np.nan), where=of_rank[1] > 0.5)
 
     everything = np.ones(len(sums.taxon), dtype=bool)
-    value = by_rank(everything)
-    interval = jackknife(by_rank, len(sums.taxon), seed=seed)
+    value = over_pairs(everything)
+    interval = jackknife(over_pairs, len(sums.taxon), seed=seed)
     product, count = within(everything)
-    numbers = np.array([[count[at].sum() / 2, (count[at] > 0).sum()] for at in groups]).T
-    named = (("alignment", "pairs"), ("alignment, mean of taxa", "taxa"))
-    rows = tuple(
+    per_taxon = 2 - 2 * np.divide(product, count, out=np.full(len(count), np.nan), where=count > 0.5)
+    of_taxa = [student(per_taxon[at]) for at in groups[1:]]
+    reason = [
+        f"no two images are known to share a {rank}" if np.isnan(v) else ""
+        for rank, v in zip(taxonomy.ranks, value[1:], strict=True)
+    ]
+    rows = (
         ByRank.of(
-            quantity,
+            "alignment",
             taxonomy.ranks,
-            value[i, 1:],
-            n=numbers[i, 1:],
-            unit=unit,
-            low=interval.low[i, 1:],
-            high=interval.high[i, 1:],
-            null=value[0, 0],
+            value[1:],
+            n=[count[at].sum() / 2 for at in groups[1:]],
+            unit="pairs",
+            low=interval.low[1:],
+            high=interval.high[1:],
+            null=value[0],
             higher_is_better=False,
-            reason=[
-                f"no two images are known to share a {rank}" if np.isnan(v) else ""
-                for rank, v in zip(taxonomy.ranks, value[i, 1:], strict=True)
-            ],
-        )
-        for i, (quantity, unit) in enumerate(named)
+            reason=reason,
+        ),
+        ByRank.of(
+            "alignment, mean of taxa",
+            taxonomy.ranks,
+            [float(mean.value) for mean in of_taxa],
+            n=[(count[at] > 0).sum() for at in groups[1:]],
+            unit="taxa",
+            low=[float(mean.low) for mean in of_taxa],
+            high=[float(mean.high) for mean in of_taxa],
+            null=value[0],
+            higher_is_better=False,
+            reason=reason,
+        ),
     )
     held = np.flatnonzero(count[:-1] > 0)
     ids = np.flatnonzero(taxonomy.restrict(sums.taxon)[1] >= 0)
-    return Alignment(rows, ids[held], 2 - 2 * product[held] / count[held])
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return float(numerator / denominator) if denominator > 0.5 else float("nan")
+    return Alignment(rows, ids[held], per_taxon[held])

@@ -20,8 +20,8 @@ from taxoeval.taxonomy import Taxonomy
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_TOGETHER = 10
-"""Resamples summed up in one pass over the images."""
+_TOGETHER = 1 << 23
+"""Numbers held by the sums of resamples that are made in one pass over the images: 64 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def clade_support(
     Parameters
     ----------
     vectors
-        ``(n, d)``, see `taxoeval.structure.sums.Rows`; read once for every ten resamples.
+        ``(n, d)``, see `taxoeval.structure.sums.Rows`; read once for every ten resamples or so.
     taxon
         ``(n,)`` taxon id of each. Images labelled above the finest rank are left out, and counted.
     taxonomy
@@ -117,8 +117,9 @@ def clade_support(
     mark = rng.integers(np.iinfo(np.uint64).max, size=len(found), dtype=np.uint64)
     node, own = own_clades(tree.tree), _marks(tree, mark)
     seen, recovered = np.zeros(len(node)), np.zeros(len(sets.taxon))
-    for first in range(0, repeats, _TOGETHER):
-        weights = resamples(code, min(_TOGETHER, repeats - first), rng)
+    together = max(1, _TOGETHER // found.vector.size)
+    for first in range(0, repeats, together):
+        weights = resamples(code, min(together, repeats - first), rng)
         for total in weighted_sums(vectors, code, weights, len(found)):
             drawn = join(_resampled(found, total).distance, found.species, method)
             seen += np.isin(own, _marks(drawn, mark))

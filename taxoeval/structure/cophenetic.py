@@ -105,7 +105,7 @@ def cophenetic(
     >>> vectors = np.array([[9.0, 0, 1], [9, 1, 0], [0, 9, 1], [1, 9, 0]])
     >>> found = cophenetic(vectors, taxonomy.ids(["a", "b", "c", "d"]), taxonomy, clouds=0)
     >>> [row.value.round(3) for row in found.rows]
-    [array([0.998]), array([1.])]
+    [array([0.99]), array([1.])]
     """
     whole = centroids(vectors, taxon, taxonomy)
     found, note = whole.at_most(MOST, seed)

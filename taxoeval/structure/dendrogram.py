@@ -52,16 +52,22 @@ class Dendrogram:
                [1., 0., 5.],
                [5., 5., 0.]])
         """
-        tree = self.tree
-        length = np.nan_to_num(np.ones(len(tree)) if tree.length is None else tree.length)
-        below = np.zeros(len(tree) + 1)  # the last is above all roots
-        for node, (above, own) in enumerate(zip(tree.parent.tolist(), length.tolist(), strict=True)):
-            below[node] = below[above] + own if above >= 0 else 0.0
-        leaf = self.leaf
-        shared = below[tree.lca(leaf[:, None], leaf)]
-        found = below[leaf][:, None] + below[leaf] - 2 * shared
+        tree, leaves = self.tree, self.tree.leaves
+        length = np.nan_to_num(np.ones(len(tree)) if tree.length is None else tree.length).tolist()
+        start = np.searchsorted(leaves, np.arange(len(tree))).tolist()
+        stop = (start + tree.n_leaves_below).tolist()
+        depth = [0.0] * len(tree)
+        shared = np.zeros((len(leaves), len(leaves)))
+        for node, above in enumerate(tree.parent.tolist()):
+            if above >= 0:
+                depth[node] = depth[above] + length[node]
+                # those below meet their elder siblings, which are all that is left of them, at the parent
+                shared[start[above] : start[node], start[node] : stop[node]] = depth[above]
+        shared += shared.T
+        from_root = np.array(depth)[leaves]
+        found = np.maximum(from_root[:, None] + from_root - 2 * shared, 0.0)
         np.fill_diagonal(found, 0.0)
-        return np.maximum(found, 0.0)
+        return np.asarray(found[np.ix_(self.place, self.place)])
 
 
 def dendrogram(

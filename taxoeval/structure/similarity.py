@@ -22,6 +22,9 @@ NOTHING = "nothing shared"
 WAYS = 20
 """Different outcomes of permutation below which no p is given: none could reach 0.05."""
 
+SHORT = 1e-6
+"""Squared length below which a centred vector is taken to have this one."""
+
 _KINDS = (
     ("cosine", False, "images"),
     ("cosine, species pairs", False, "species"),
@@ -129,10 +132,14 @@ def similarity_by_lca(
     (('nothing shared', 'genus', 'species'), array([0.2, 0.8, 1. ]))
     """
     raw = taxon_sums(vectors, taxon, taxonomy)
-    centred = taxon_sums(vectors, taxon, taxonomy, centre=(raw.total / raw.count[:, None]).mean(axis=0))
+    place = raw.total / raw.count[:, None]
+    centred = taxon_sums(vectors, taxon, taxonomy, centre=place.mean(axis=0))
     pairs = LcaPairs.of(raw.taxon, taxonomy, strict=False)
     tree = LcaLevels.of(pairs)
-    kinds = [_Kind.of(centred if centre else raw, weights, pairs.whole, tree) for _, centre, weights in _KINDS]
+    kinds = [
+        _Kind.of(centred if centre else raw, weights, pairs.whole, tree, place if centre else None)
+        for _, centre, weights in _KINDS
+    ]
     value = _means(kinds)
     interval = jackknife(lambda kept: _means([kind.keep(kept) for kind in kinds]), len(raw.taxon), seed=seed)
     counts = np.stack([kind.weights() for kind in kinds])
@@ -170,20 +177,33 @@ class _Kind:
     within: Floats
     """``(g,)`` weighted sum over the pairs within each label."""
     within_weight: Floats
+    place: Floats | None = None
+    """``(g, d)`` mean of each label before the mean over labels was taken off, for centred vectors."""
 
     @classmethod
-    def of(cls, sums: TaxonSums, weights: str, whole: NDArray[np.bool_], tree: LcaLevels) -> "_Kind":
+    def of(
+        cls, sums: TaxonSums, weights: str, whole: NDArray[np.bool_], tree: LcaLevels, place: Floats | None
+    ) -> "_Kind":
         n = sums.count.astype(np.float64)
         ordered = np.where(whole, n * (n - 1), 0.0)
         within = np.where(whole, np.einsum("ij,ij->i", sums.total, sums.total) - sums.square, 0.0)
         if weights == "images":
-            return cls(tree, sums.total / n[:, None], n, within, ordered)
+            return cls(tree, sums.total / n[:, None], n, within, ordered, place)
         mean = np.divide(within, ordered, out=np.zeros_like(n), where=ordered > 0)
-        return cls(tree, sums.total / n[:, None], np.ones_like(n), mean, (ordered > 0).astype(np.float64))
+        return cls(tree, sums.total / n[:, None], np.ones_like(n), mean, (ordered > 0).astype(np.float64), place)
 
     def keep(self, kept: NDArray[np.bool_]) -> "_Kind":
-        """The same without the pairs of the other labels."""
-        return _Kind(self.tree, self.vector, self.weight * kept, self.within * kept, self.within_weight * kept)
+        """The same without the pairs of the other labels.
+
+        Vectors less the mean of fewer labels would need another pass over the images. As that mean has moved by little,
+        every vector moves by as much, over its length: the interval then knows that the mean is uncertain, too.
+        """
+        vector = self.vector
+        if self.place is not None:
+            centre = self.place.mean(axis=0)
+            length = np.sqrt(np.maximum(1 - 2 * self.place @ centre + centre @ centre, SHORT))
+            vector = vector - (self.place[kept].mean(axis=0) - centre) / length[:, None]
+        return _Kind(self.tree, vector, self.weight * kept, self.within * kept, self.within_weight * kept)
 
     def weights(self) -> Floats:
         """``(n_ranks + 1,)`` what the pairs of each level weigh, either way round."""

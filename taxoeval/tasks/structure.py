@@ -13,6 +13,7 @@ from taxoeval.prompts import Prompts
 from taxoeval.records import Score
 from taxoeval.structure.centroids import centroids
 from taxoeval.structure.record import ByRank
+from taxoeval.structure.sums import blocks
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.class_texts import class_vectors, prompt_record
 from taxoeval.tasks.structure_analyses import ONCE_PER_SPECIES, Settings, analyses
@@ -56,6 +57,8 @@ class Structure:
         asked = self._asked()
         if not len(subject.embeddings.taxon):
             raise UnsupportedError("structure needs vectors of images, and there are none")
+        for _ in blocks(subject.embeddings.vectors):
+            pass  # NaN is an error of the vectors, not of one analysis
         scores: list[Score] = []
         records: dict[str, Any] = {}
         notes: list[str] = []
