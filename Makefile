@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint wheel-test clean
+.PHONY: demo test slurm-test lint wheel-test clean
 
 demo: $(VENV)/.installed  ## install, then evaluate the bundled encoder on the simulated clade, offline
 	$(BIN)/python -m taxoeval
 
 test: $(VENV)/.installed-dev  ## install what the tests need and run them
 	$(BIN)/python -m pytest -n 2
+
+slurm-test: $(VENV)/.installed-dev  ## sweeps on a one-node SLURM; skipped where its packages are not installed
+	$(BIN)/python -m pytest tests/slurm -m slurm -rs
 
 lint: $(VENV)/.installed-dev  ## style, types, imports
 	$(BIN)/ruff check .

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from taxoeval.datasets.images import NoImages
+from taxoeval.encoders.base import fingerprint_key, text_sha256
+from taxoeval.encoders.precomputed import Precomputed
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
@@ -126,6 +129,8 @@ def evaluate(
     names: dict[str, str] = {}
     dimension = 0
     for role, make in encoders.items():
+        if role == "control" and isinstance(images.source, NoImages):
+            continue  # it looks at images, and the labels came without
         if role == "control" and "encoder" in fingerprints and not dimension:
             continue  # beside answers that no vector gave, a control says nothing
         try:
@@ -172,7 +177,7 @@ def evaluate(
 def _picture(run: Run, images: "ImageDataset", folder: Path) -> None:
     """The page of the run and its small pictures. The numbers are on disk by now; no fault here may cost the run."""
     try:
-        if images.source is not None:
+        if not isinstance(images.source, NoImages):
             write_thumbnails(run, images.sample.tolist(), images.source.image, folder)
         write_report(folder)
     except Exception as error:
@@ -183,6 +188,10 @@ def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Sub
     plain = Subject(_no_vectors(dataset), dataset.taxonomy, dataset.common_name, dataset.label, group=dataset.group)
     if not encoder.dimension:
         return plain
+    if isinstance(encoder, Precomputed):
+        vectors = encoder.vectors_of(dataset.sample.tolist(), dataset.source.content)
+        source = fingerprint_key({**encoder.fingerprint, "images": text_sha256("\n".join(dataset.sample.tolist()))})
+        return replace(plain, embeddings=Embeddings(vectors, dataset.taxon, dataset.sample, source))
     from taxoeval.embedding import EmbeddingStore, embed_images, embed_texts
     from taxoeval.encoders import TextEncoder
 

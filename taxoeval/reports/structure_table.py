@@ -99,7 +99,7 @@ def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: i
 
 
 def reasons(scores: Sequence[Score]) -> list[str]:
-    """Why values are missing, or what to know of them: one line per reason, naming quantities and ranks.
+    """Why values are missing: one line per reason, naming quantities and ranks.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def reasons(scores: Sequence[Score]) -> list[str]:
     """
     places: dict[str, dict[str, list[str]]] = {}
     for score in scores:
-        if score.reason:
+        if score.reason and math.isnan(score.value):
             of = places.setdefault(score.reason, {}).setdefault(_named(score), [])
             if score.rank and score.rank not in of:
                 of.append(score.rank)
