@@ -100,7 +100,7 @@ class Precomputed:
         if len(place) < len(self.ids):
             names, count = np.unique(self.ids, return_counts=True)
             raise TaxoevalError(
-                f"{self.path}: {names[count > 1][0]!r} has {count.max()} vectors; keep one of each image"
+                f"{self.path}: {str(names[count > 1][0])!r} has {count.max()} vectors; keep one of each image"
             )
         missing = [name for name in wanted if name not in place]
         if missing:

@@ -38,13 +38,22 @@ def cluster(tmp_path_factory):
             ["bash", SCRIPTS / "up.sh"], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
     client = {"SLURM_CONF": str(folder / "slurm.conf")}
-    nodes = subprocess.run(["sinfo", "-h", "-o", "%T"], env=os.environ | client, capture_output=True, text=True).stdout
-    if up.returncode or "idle" not in nodes:
+    if up.returncode or not _idle(client):
         subprocess.run(["bash", SCRIPTS / "down.sh"], env=environment, check=False)
         pytest.fail(f"the cluster did not start: {(folder / 'up.log').read_text()[-2000:]}")
     yield client
     subprocess.run(["scancel", "--user", "root"], env=os.environ | client, check=False)
     subprocess.run(["bash", SCRIPTS / "down.sh"], env=environment, check=False)
+
+
+def _idle(client: dict[str, str], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        nodes = subprocess.run(["sinfo", "-h", "-o", "%T"], env=os.environ | client, capture_output=True, text=True)
+        if "idle" in nodes.stdout:
+            return True
+        time.sleep(1)
+    return False
 
 
 def _installed(name: str) -> bool:
