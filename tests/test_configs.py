@@ -10,11 +10,20 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from taxoeval.__main__ import _check_call, _hints, config_folder
+from taxoeval import decoding as decoders
+from taxoeval.__main__ import _build, _check_call, _hints, config_folder
 from taxoeval.errors import TaxoevalError
+from taxoeval.tasks.decoding import Decoding, rule_name
 
-GROUPS = ("encoder", "dataset", "task", "prompts", "logger", "runtime")
+GROUPS = ("encoder", "dataset", "task", "prompts", "decoding", "logger", "runtime")
 FILES = sorted(file for group in GROUPS for file in (config_folder() / group).glob("*.yaml"))
+
+
+HELPERS = ("fit_temperature", "sums_of")
+
+
+def is_protocol(rule):
+    return getattr(rule, "_is_protocol", False)
 
 
 def targets(node):
@@ -52,6 +61,40 @@ def test_every_encoder_composes(encoder):
     assert cfg.control._target_.startswith("taxoeval.encoders")
 
 
+@pytest.mark.parametrize("decoding", sorted(f.stem for f in FILES if f.parent.name == "decoding"))
+def test_every_decoding_can_be_built(decoding):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        cfg = compose("config", [f"decoding={decoding}"])
+    built = _build("decoding", cfg.decoding)
+    assert isinstance(built, Decoding)
+    assert rule_name(built.rules[0]) == "leaf_argmax"
+    fitted = [rule for rule in built.rules if hasattr(rule, "fit")]
+    assert bool(fitted) == (built.calibration_share > 0)
+
+
+def test_the_default_decoding_is_that_of_the_library_and_all_has_every_rule():
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        default = _build("decoding", compose("config").decoding)
+        every = _build("decoding", compose("config", ["decoding=all"]).decoding)
+    assert default == Decoding()
+    names = {rule_name(rule) for rule in every.rules}
+    for exported in decoders.__all__:  # what can be called on probabilities, candidates and a taxonomy, or fitted to be
+        rule = getattr(decoders, exported)
+        if exported.islower() and "taxonomy" in inspect.signature(rule).parameters and exported not in HELPERS:
+            assert exported in names
+        elif inspect.isclass(rule) and ("fit" in vars(rule) or "__call__" in vars(rule)) and not is_protocol(rule):
+            assert any(type(one) is rule for one in every.rules), exported
+
+
+def test_a_rule_can_be_left_out_or_set_from_the_command_line():
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        arguments = ["~decoding.decoders.crm", "decoding.decoders.threshold.tau=0.9", "decoding.calibration_share=0.2"]
+        cfg = compose("config", arguments)
+    built = _build("decoding", cfg.decoding)
+    assert [rule_name(rule) for rule in built.rules] == ["leaf_argmax", "rank_sum", "top_down", "threshold_0.9"]
+    assert built.calibration_share == 0.2
+
+
 @pytest.mark.parametrize("experiment", sorted(f.stem for f in (config_folder() / "experiment").glob("*.yaml")))
 def test_every_experiment_composes(experiment):
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
@@ -78,6 +121,8 @@ def test_a_target_that_does_not_exist_is_named():
         ("dataset.lables=x.csv", "dataset.lables is no setting"),
         ("task=[knn,zeroshot]", "there is no task=zeroshot; did you mean task=zero_shot?"),
         ("runtime.batchsize=3", "runtime.batchsize is no setting; did you mean runtime.batch_size?"),
+        ("decoding=hedgin", "there is no decoding=hedgin; did you mean decoding=hedging?"),
+        ("decoding.calibration=0.3", "decoding.calibration is no setting; did you mean decoding.calibration_share?"),
         ("task.knn.kk=3", "task.knn.kk is no setting; did you mean task.knn.k?"),
     ],
 )

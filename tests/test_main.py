@@ -223,3 +223,27 @@ def test_results_that_cannot_be_written_are_one_line(tmp_path, store):
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("taxoeval: the folder for the results cannot be made")
     assert "file/run" in line
+
+
+def test_rules_chosen_from_the_command_line(default_run, store):
+    """Fitted on half of the images, all scored on the other half, the promises in a table of their own."""
+    arguments = ("decoding=hedging", "task=knn", "task.knn.k=5", "dataset.n_images=150", "logger=none")
+    known = set(results(default_run[0]))
+    done = taxoeval(*arguments, "~encoder@control", folder=default_run[0], store=store, check=0)
+    (folder,) = set(results(default_run[0])) - known
+    page = " ".join(done.stdout.split())
+    for word in ("darts_at_0.95", "climb_at_0.8", "fitted", "alike", "75 set aside, 75 scored", "temperature fitted"):
+        assert word in page
+    table = pq.read_table(folder / "fitted_rules_encoder_mini_clip_knn.parquet").to_pandas()
+    assert table["asked"].tolist() == [0.8, 0.9, 0.95, 0.8, 0.9, 0.95]
+    assert table["scored"].between(0, 1).all()
+    assert len(pq.read_table(folder / "decoder_agreement_encoder_mini_clip_knn.parquet")) == 8 * 7 // 2 * 7
+    (n,) = {row["n"] for row in scores(folder) if row["metric"] == "rank_hits" and row["rank"] == "kingdom"}
+    assert n == 75
+
+
+def test_a_share_that_cannot_be_set_aside_is_one_line(tmp_path, store):
+    arguments = ("decoding.calibration_share=1.2", "task=knn", "dataset.n_images=150", "logger=none")
+    done = taxoeval(*arguments, folder=tmp_path, store=store, check=1)
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("taxoeval: decoding.calibration_share=1.2 must be at least 0 and below 1")

@@ -45,7 +45,8 @@ def plan() -> list[Run]:
     asked = [(OBJECTS, "genus", main, 3), (OBJECTS, "genus", further, 1), (BIRDS, "genus", main, 1)]
     asked.append((OBJECTS, "family", main, 1))
     linear = [Run(w, h, c, f, -1) for w, h, cs, _ in asked for c in cs for f in FOLDS]
-    return linear + [Run(w, h, c, f, s) for w, h, cs, n in asked for s in range(n) for c in cs for f in FOLDS]
+    towers = [Run(w, h, c, f, s) for w, h, cs, n in asked for s in range(n) for c in cs for f in FOLDS]
+    return linear + sorted(towers, key=lambda run: run.seed)
 
 
 photographs = cache(photographs)

@@ -24,7 +24,7 @@ from taxoeval.encoders import timm
 
 DATA = Path(os.environ.get("TAXOEVAL_DATA", "../shared/data"))
 CONTEXT, WIDTH, DIMENSION = 48, 64, 128
-STEPS, RATE, WARM_UP = 150, 1e-3, 30
+STEPS, RATE, WARM_UP = 100, 1e-3, 20
 PER_SPECIES = 5  # photographs; the last of them is left out of training
 
 

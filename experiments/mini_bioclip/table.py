@@ -1,6 +1,6 @@
 """Print the tables of README.md from ``answers.parquet``.
 
-    python experiments/mini_bioclip/table.py outputs/mini_bioclip
+python experiments/mini_bioclip/table.py outputs/mini_bioclip
 """
 
 import json

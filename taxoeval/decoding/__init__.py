@@ -21,7 +21,7 @@ from taxoeval.decoding.per_rank import per_rank
 from taxoeval.decoding.plurality import plurality
 from taxoeval.decoding.rank_pool import rank_max, rank_mean
 from taxoeval.decoding.rank_sum import rank_sum
-from taxoeval.decoding.temperature import fit_temperature, sums_of, tempered
+from taxoeval.decoding.temperature import Temperature, fit_temperature, sums_of, tempered
 from taxoeval.decoding.threshold import Threshold
 from taxoeval.decoding.top_down import top_down
 
@@ -41,6 +41,7 @@ __all__ = [
     "Decoder",
     "Distance",
     "HfOptimal",
+    "Temperature",
     "Threshold",
     "crm",
     "crm_nodes",

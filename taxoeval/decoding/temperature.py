@@ -1,5 +1,7 @@
 """One temperature for all probabilities: how much flatter, or sharper, they must be to be believed."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,9 +15,30 @@ Ids = NDArray[np.int64]
 LOWEST, HIGHEST = 0.01, 100.0
 """Between which a temperature is looked for. Where every image is right, the lowest is the best there is."""
 
-_LEAST = float(np.finfo(np.float32).tiny)  # a probability of 0 is one that was too small to be held, or a vote not cast
 _WHOLE = 1e-3  # rows that sum to 1 up to this are rounded; of others, what is missing is the chance of something else
 _BLOCK = 1 << 22  # numbers worked on at a time
+
+
+class Temperature(NamedTuple):
+    """A fitted temperature, and what it gains.
+
+    Attributes
+    ----------
+    value
+        The temperature.
+    given, fitted
+        Mean of minus the natural logarithm of the probability of the true taxon, as given and under the temperature.
+    n
+        Samples it was fitted on.
+    impossible
+        Samples left out because their taxon has probability 0, which no temperature changes.
+    """
+
+    value: float
+    given: float
+    fitted: float
+    n: int
+    impossible: int = 0
 
 
 def tempered(probability: ArrayLike, temperature: float) -> Floats:
@@ -41,8 +64,8 @@ def tempered(probability: ArrayLike, temperature: float) -> Floats:
 
     Notes
     -----
-    For the softmax of scores it is the softmax of the scores divided by the temperature. A probability of exactly 0
-    counts as 1.2e-38, the least that a float32 holds: so shares of votes, too, can be made less sure.
+    For the softmax of scores it is the softmax of the scores divided by the temperature. A probability of 0 stays 0:
+    the votes of a single neighbour cannot be made less sure.
 
     Examples
     --------
@@ -60,7 +83,9 @@ def tempered(probability: ArrayLike, temperature: float) -> Floats:
     return np.where(given.max(axis=1, keepdims=True, initial=0.0) > 0, raised / total[:, None], 0.0)
 
 
-def fit_temperature(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, target: ArrayLike) -> float:
+def fit_temperature(
+    probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, target: ArrayLike
+) -> Temperature:
     """The temperature under which the true taxa of some samples are most likely.
 
     Parameters
@@ -74,14 +99,22 @@ def fit_temperature(probability: ArrayLike, candidates: ArrayLike, taxonomy: Tax
     Returns
     -------
     temperature
-        Between `LOWEST` and `HIGHEST`, of the least mean of minus the logarithm of that sum under `tempered`.
+        `Temperature`, its value between `LOWEST` and `HIGHEST`: that of the least mean of minus the logarithm of the
+        sum under `tempered`. 1 where the samples do not tell, every sum being 1 or 0.
 
     Raises
     ------
     ValueError
         As for `rank_sum`, or if ``target`` does not fit.
     TaxoevalError
-        If no target is known, or none shares a taxon with any candidate.
+        If no target is known, or none shares with a candidate any taxon that has a probability.
+
+    Notes
+    -----
+    The likelihood weighs the probability of every true taxon, the improbable ones most. Where one temperature cannot
+    suit all images, because some are of taxa that the scores know nothing of, it is a compromise, and the answers to
+    the others can be stated less well than before. Samples of which the taxon has no probability at all would make
+    every temperature infinitely bad. They are left out, and what is fitted is then too sure by about their share.
 
     References
     ----------
@@ -91,20 +124,23 @@ def fit_temperature(probability: ArrayLike, candidates: ArrayLike, taxonomy: Tax
     --------
     >>> from taxoeval import Taxonomy
     >>> taxonomy = Taxonomy.from_lineages([("Corvus",), ("Pica",)], ranks=("genus",))
-    >>> round(fit_temperature([[0.9, 0.1]] * 4, [0, 1], taxonomy, [0, 0, 0, 1]), 2)  # said 0.9, is right for 0.75
-    2.0
+    >>> fitted = fit_temperature([[0.9, 0.1]] * 4, [0, 1], taxonomy, [0, 0, 0, 1])  # said 0.9, is right for 0.75
+    >>> [round(number, 3) for number in fitted]
+    [2.0, 0.655, 0.562, 4, 0]
     """
     from scipy.optimize import minimize_scalar
 
     scores, taxa, targets = known_samples(probability, candidates, taxonomy, target)
     row, column = _pairs(targets, taxa, taxonomy)
-    useful = np.isin(np.arange(len(scores)), row) & (scores.max(axis=1, initial=0.0) > 0)
+    given = np.bincount(row, scores[row, column], len(scores))
+    useful = given > 0
     if not useful.any():
         raise TaxoevalError(
-            "no image of the calibration split is of a taxon that shares anything with a candidate: a temperature "
-            "cannot be fitted; give it images of the taxa that are asked about"
+            "no image of the calibration split is of a taxon that has any probability: a temperature cannot be fitted; "
+            "give it images of the taxa that are asked about"
         )
     n = int(useful.sum())
+    impossible = int((np.isin(np.arange(len(scores)), row) & ~useful).sum())
     kept = useful[row]
     row, column = np.cumsum(useful)[row[kept]] - 1, column[kept]
     scores = scores[useful]
@@ -119,7 +155,7 @@ def fit_temperature(probability: ArrayLike, candidates: ArrayLike, taxonomy: Tax
         total = 0.0
         for logits, other, image, candidate in pieces:
             own = np.bincount(image, np.exp(logits[image, candidate] * power), len(logits))
-            # of a sum too small to be held, no more is known than that it is that small
+            # at low temperatures a sum can become too small to be held: then it is at most this
             total -= np.log(np.maximum(own, np.finfo(np.float64).tiny)).sum()
             total += np.log(np.exp(logits * power).sum(axis=1) + np.exp(other * power)).sum()
         return float(total / n)
@@ -127,9 +163,12 @@ def fit_temperature(probability: ArrayLike, candidates: ArrayLike, taxonomy: Tax
     grid = np.linspace(np.log(LOWEST), np.log(HIGHEST), 17)
     losses = [loss(point) for point in grid]
     best = int(np.argmin(losses))
+    if np.ptp(losses) < 1e-9:
+        return Temperature(1.0, losses[best], losses[best], n, impossible)
     around = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
     found = minimize_scalar(loss, bounds=around, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x if found.fun < losses[best] else grid[best]))
+    point, least = (found.x, found.fun) if found.fun < losses[best] else (grid[best], losses[best])
+    return Temperature(float(np.clip(np.exp(point), LOWEST, HIGHEST)), loss(0.0), float(least), n, impossible)
 
 
 def sums_of(taxon: Ids, probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy) -> Floats:
@@ -168,11 +207,11 @@ def sums_of(taxon: Ids, probability: ArrayLike, candidates: ArrayLike, taxonomy:
 
 
 def _logits(probability: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Logarithms relative to the largest of each row, and that of what is missing to 1 (minus infinity if nothing)."""
+    """Logarithms relative to the largest of each row, and that of what is missing to 1; minus infinity for nothing."""
     given = probability.astype(np.float64)
     missing = 1.0 - given.sum(axis=1)
-    logs = np.log(np.maximum(given, _LEAST))
-    other = np.where(missing > _WHOLE, np.log(np.maximum(missing, _LEAST)), -np.inf)
+    with np.errstate(divide="ignore"):
+        logs, other = np.log(given), np.log(np.where(missing > _WHOLE, missing, 0.0))
     largest = np.maximum(logs.max(axis=1), other)
     return logs - largest[:, None], other - largest
 

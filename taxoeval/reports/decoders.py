@@ -58,19 +58,19 @@ def decoder_table(
         r for r in rank_names if (s := first.get(("rank_hits", 1, r))) is not None and s.n and s.chance < 1 - 1e-12
     ]
     shown = known[-SHOWN_RANKS:]
-    finest, roomy = rank_names[-1], width >= 100
+    finest = rank_names[-1]
+    fitted = any(("calibration_error_fitted", 1, finest) in parts for parts in rules.values())
+    roomy = width >= 100 and not fitted
     columns: list[tuple[str, tuple[str, int, str], bool]] = [
         *((rank, ("rank_hits", 1, rank), True) for rank in shown),
         ("severity" if roomy else "sever-\nity", ("mistake_severity", 1, ""), False),
         ("distance" if roomy else "dis-\ntance", ("average_hierarchical_distance", 1, ""), False),
         ("contra-\ndicting", ("tice", 1, ""), True),
         ("calib.\nerror", ("calibration_error", 1, finest), True),
-        ("\nfitted", ("calibration_error_fitted", 1, finest), True),
+        *([("\nfitted", ("calibration_error_fitted", 1, finest), True)] if fitted else []),
         ("answered" if roomy else "ans-\nwered", ("coverage", 1, finest), True),
     ]
-    if not any(("calibration_error_fitted", 1, finest) in parts for parts in rules.values()):
-        columns.pop(-2)
-    space = 0 if not roomy else 2 if len(columns) + (alike is not None) < 10 else 1
+    space = 0 if width < 100 else 2 if len(columns) + (alike is not None) < 10 and roomy else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, space, 0, 0), expand=False)
     table.add_column(plain("decoder"), vertical="bottom", no_wrap=True)
     for heading, _, _ in columns:

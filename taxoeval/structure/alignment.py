@@ -104,8 +104,10 @@ def alignment_by_rank(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *,
 
     def over_pairs(kept: NDArray[np.bool_]) -> Floats:
         product, count = within(kept)
-        of_rank = np.array([[product[at].sum(), count[at].sum()] for at in groups]).T
-        return 2 - 2 * np.divide(*of_rank, out=np.full(len(groups), np.nan), where=of_rank[1] > 0.5)
+        total = np.array([product[at].sum() for at in groups])
+        number = np.array([count[at].sum() for at in groups])
+        mean: Floats = np.divide(total, number, out=np.full(len(groups), np.nan), where=number > 0.5)
+        return 2 - 2 * mean
 
     everything = np.ones(len(sums.taxon), dtype=bool)
     value = over_pairs(everything)
@@ -133,7 +135,7 @@ def alignment_by_rank(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *,
         ByRank.of(
             "alignment, mean of taxa",
             taxonomy.ranks,
-            [float(mean.value) for mean in of_taxa],
+            [float(mean.estimate) for mean in of_taxa],
             n=[(count[at] > 0).sum() for at in groups[1:]],
             unit="taxa",
             low=[float(mean.low) for mean in of_taxa],

@@ -117,12 +117,13 @@ def clade_mantel(
             clades.append((taxon, place, len(t), value, float(p)))
             ways += log_ways[taxon]
             dealt.append(_permuted(t, s, min(permutations, 199), rng))
-        if ways >= np.log(ENOUGH) - 1e-9:
+        if permutations and ways >= np.log(ENOUGH) - 1e-9:
             mean = np.mean(dealt, axis=0)
             here = np.mean([c[3] for c in clades if c[1] == place])
             means[place] = mean.mean()
             ps[place] = (1 + (mean >= here - 1e-9).sum()) / (1 + len(mean))
-        reasons.append("untested: fewer than 20 different arrangements" if dealt and np.isnan(ps[place]) else "")
+        few = dealt and ways < np.log(ENOUGH) - 1e-9
+        reasons.append("untested: fewer than 20 different arrangements" if few else "")
     columns = list(zip(*clades, strict=True)) if clades else [()] * 5
     taxon_, rank_, n_ = (np.array(column, dtype=np.int64) for column in columns[:3])
     value_, p_ = (np.array(column, dtype=np.float64) for column in columns[3:])

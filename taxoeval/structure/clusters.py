@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from taxoeval.metrics.statistics import wilson
 from taxoeval.structure.against import Against, compared
+from taxoeval.structure.followed_images import in_turn
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import Rows, blocks, checked
 from taxoeval.taxonomy import Taxonomy
@@ -167,12 +168,10 @@ def _within(position: Ints, rows: slice) -> Ints:
 
 def _sample(labels: Ints, images: int, rng: np.random.Generator) -> Ints:
     """Rows of up to 20 images of each species, of species drawn at random; ascending."""
-    _, label, count = np.unique(labels, return_inverse=True, return_counts=True)
-    order = rng.permutation(len(labels))
-    order = order[np.argsort(label[order], kind="stable")]
-    turn = np.arange(len(labels)) - np.repeat(np.cumsum(count) - count, count)
+    label = np.unique(labels, return_inverse=True)[1]
+    order, turn = in_turn(label, rng)
     kept = order[turn < _OF_A_SPECIES]
-    turn_of_species = rng.permutation(len(count))[label[kept]]
+    turn_of_species = rng.permutation(label.max() + 1)[label[kept]]
     return np.sort(kept[np.argsort(turn_of_species, kind="stable")][:images])
 
 

@@ -14,7 +14,7 @@ from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sampling import few_of_each, rows_at
-from taxoeval.structure.shuffles import free, p_value
+from taxoeval.structure.shuffles import Shuffle, free, p_value
 from taxoeval.structure.sums import Rows, checked
 from taxoeval.taxonomy import Taxonomy, Tree
 
@@ -35,12 +35,12 @@ class DendrogramPurity:
     dendrogram
         The tree.
     leaf_taxon
-        ``(c,)`` the label of each of its points: a species, or that of an image.
+        ``(c,)`` the species of each of its points.
     taxon, rank, size, purity
         ``(s,)`` the taxa with two or more points and one or more outside, the place of their ranks, their points, and
         the purity of each.
     left_out
-        Images that are in no pair: with species, those labelled above the finest rank; with images, those not drawn.
+        Images that are in no pair: labelled above the finest rank or, with images, not drawn.
     """
 
     rows: tuple[ByRank, ...]
@@ -73,17 +73,16 @@ def dendrogram_purity(
     taxon
         ``(n,)`` taxon id of each.
     taxonomy
-        Their taxonomy. A point that might belong to a taxon, as a hole or a label at an inner rank leaves it open, is
-        for this taxon as if it were not in the tree.
+        Their taxonomy. A species that might belong to a taxon, as a hole leaves it open, is for this taxon as if it
+        were not in the tree. Images labelled above the finest rank are left out, and counted.
     of
-        ``"species"``: a leaf is a species centroid, images labelled above the finest rank are left out, and counted.
-        ``"images"``: a leaf is an image, which adds the finest rank.
+        ``"species"``: a leaf is a species centroid. ``"images"``: a leaf is an image, which adds the finest rank.
     method
         Of the dendrogram, see `join`.
     most
-        Images in the tree, as it takes the distances of all pairs: one of each label first, then a second, and so on.
+        Images in the tree, as it takes the distances of all pairs: one of each species first, then a second, and so on.
     permutations
-        Of species (or labels) among those known to the same ranks, for null and p; for the finest rank, of images.
+        Of species among those known to the same ranks, for null and p; for the finest rank, of images.
     seed
         Of all draws.
 
@@ -171,7 +170,10 @@ def purities(sets: CladeSets, tree: Tree, place: Ints) -> Floats:
 def _images(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, most: int, seed: int) -> Centroids:
     """Some of the images, as if each were a species, in order of their labels."""
     labels = checked(vectors, taxon, taxonomy)
-    chosen = few_of_each(labels, most, np.random.default_rng(seed))
+    finest = np.flatnonzero(taxonomy.rank[labels] == taxonomy.n_ranks - 1)
+    if not len(finest):
+        raise TaxoevalError(f"no image is labelled with a {taxonomy.ranks[-1]}")
+    chosen = finest[few_of_each(labels[finest], most, np.random.default_rng(seed))]
     order = np.argsort(labels[chosen], kind="stable")
     unit = rows_at(vectors, chosen)[order]
     one = np.ones(len(chosen), dtype=np.int64)
@@ -209,6 +211,13 @@ def _null(points: Centroids, labels: Ints, label: Ints, tree: Dendrogram, permut
     return np.array(null).reshape(-1, 2 * n_ranks)
 
 
+def _untested(points: Centroids, place: int) -> str:
+    """Why the permutations of `_null` tell nothing at a rank; empty where they do."""
+    if place == points.lineage.shape[1] - 1:
+        return Shuffle(points.species, np.unique(points.lineage >= 0, axis=0, return_inverse=True)[1]).untested
+    return free(np.unique(points.lineage, axis=0), place).untested
+
+
 def _row(
     kind: int, sets: CladeSets, points: Centroids, value: Floats, interval: Any, null: Floats, tree: Dendrogram
 ) -> ByRank:
@@ -216,7 +225,7 @@ def _row(
     part = slice(kind * len(ranks), (kind + 1) * len(ranks))
     n, p, reasons = np.bincount(sets.rank, minlength=len(ranks)), np.full(len(ranks), np.nan), []
     for place, rank in enumerate(ranks):
-        untested = free(points.lineage, place).untested
+        untested = _untested(points, place)
         if n[place] and not untested:
             p[place] = p_value(float(value[part][place]), null[:, part][:, place])
         none = f"no {rank} has two points in the tree or more, and others outside it"

@@ -1,6 +1,7 @@
 """Intrinsic dimension: along how many directions do images differ, all of them and those of one taxon?"""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -171,21 +172,26 @@ def intrinsic_dimension(
     return IntrinsicDimension(rows_of, of_taxon, images, duplicates, np.array(size), np.array(curve))
 
 
-def _different(vectors: Rows, labels: Ints) -> tuple[Floats, Ints, int]:
+def _different(vectors: Rows, labels: Ints) -> tuple[NDArray[Any], Ints, int]:
     """Unit vectors without duplicates and without vectors of zeros, their labels, and how many were left out."""
-    units = np.concatenate([block for _, block in blocks(vectors)]) + 0.0  # -0 becomes 0
-    whole = np.ascontiguousarray(units).view(np.dtype((np.void, units.shape[1] * units.itemsize))).ravel()
-    kept = np.sort(np.unique(whole, return_index=True)[1])
-    kept = kept[units[kept].any(axis=1)]
-    return units[kept], labels[kept], len(units) - len(kept)
+    units = np.empty(vectors.shape, dtype=np.result_type(np.asarray(vectors[0:1]), np.float32))
+    for rows, block in blocks(vectors):
+        units[rows] = block + 0.0  # -0 becomes 0
+    first: dict[bytes, int] = {}
+    for i, unit in enumerate(units):
+        if unit.any():
+            first.setdefault(blake2b(unit.tobytes(), digest_size=16).digest(), i)
+    kept = np.array(list(first.values()), dtype=np.int64)
+    left_out = len(units) - len(kept)
+    return (units[kept], labels[kept], left_out) if left_out else (units, labels, 0)
 
 
-def _logs(units: Floats, rows: Ints, images: int, draws: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
+def _logs(units: NDArray[Any], rows: Ints, images: int, draws: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
     """Logarithms of the ratios in samples of some rows, one after the other; and the row of each."""
     logs, of = [], []
     for _ in range(draws if images < len(rows) else 1):
         drawn = rng.choice(rows, images, replace=False) if images < len(rows) else rows
-        cosine = knn_graph(units[drawn], 2).cosine.astype(np.float64)
+        cosine = knn_graph(units[drawn].astype(np.float64), 2).cosine
         first, second = np.sqrt(np.maximum(2 - 2 * cosine, 0.0)).T
         apart = first > _SAME
         logs.append(np.log(second[apart] / first[apart]))
@@ -193,7 +199,7 @@ def _logs(units: Floats, rows: Ints, images: int, draws: int, rng: np.random.Gen
     return np.concatenate(logs), np.concatenate(of)
 
 
-def _of_rank(units: Floats, own: NDArray[Any], images: int, of_taxon: Floats, rng: np.random.Generator) -> Floats:
+def _of_rank(units: NDArray[Any], own: NDArray[Any], images: int, of_taxon: Floats, rng: np.random.Generator) -> Floats:
     """Dimensions of the taxa of a rank that have enough images, also written to ``of_taxon (n_taxa,)``."""
     taxa, count = np.unique(own[own >= 0], return_counts=True)
     enough = count >= images

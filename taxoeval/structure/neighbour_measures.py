@@ -131,28 +131,37 @@ class Sampled:
     alike: Ints
 
     def means(self, own: Ints) -> tuple[float, float]:
-        """Mean purity over images and over taxa if ``own (n,)`` were their taxa."""
+        """Mean kappa over images and over taxa if ``own (n,)`` were their taxa.
+
+        Not purity, which is the higher the more unequal the taxa are in size, whatever the neighbours.
+        """
         of_taxon = np.bincount(own[own >= 0], minlength=1)
         taxon = own[self.position]
         mates = np.where(taxon >= 0, of_taxon[taxon] - self.alike, 0)
         of_neighbour = np.where(self.neighbour >= 0, own[self.neighbour], -1)
         value = purity(taxon, of_neighbour, mates)[:, -1]
-        used = ~np.isnan(value)
+        chance = mates / max(1, of_taxon.sum() - 1)
+        used = ~np.isnan(value) & (chance < 1)
         if not used.any():
             return float("nan"), float("nan")
-        weight, taxon = self.weight[used], taxon[used]
+        weight, taxon, value, chance = self.weight[used], taxon[used], value[used], chance[used]
         by = np.bincount(taxon, weights=weight)
-        total = np.bincount(taxon, weights=weight * value[used])
-        return float(np.average(value[used], weights=weight)), float((total[by > 0] / by[by > 0]).mean())
+        total = np.bincount(taxon, weights=weight * (value - chance) / (1 - chance))
+        over_images = (weight * (value - chance)).sum() / (weight * (1 - chance)).sum()
+        return float(over_images), float((total[by > 0] / by[by > 0]).mean())
 
-    def compare(self, lineage: Ints, place: int, permutations: int, rng: np.random.Generator) -> tuple[Floats, str]:
-        """The p of the mean over images and over taxa, ``(2,)``; and why there is none.
+    def compare(
+        self, lineage: Ints, place: int, permutations: int, rng: np.random.Generator
+    ) -> tuple[Floats, Floats, str]:
+        """Null mean and p of kappa over images and over taxa, ``(2,)`` each; and why there is none.
 
         Species ``lineage (g, n_ranks)`` change places; where every taxon of the rank has one label, images do.
         """
+        nothing = np.full(2, np.nan)
         dealt, of_image = of_species(lineage, place, self.label)
         if dealt.untested:
-            return np.full(2, np.nan), dealt.untested
+            return nothing, nothing, dealt.untested
         value = self.means(dealt.taxon[of_image])
         drawn = np.array([self.means(dealt.draw(rng)[of_image]) for _ in range(permutations)])
-        return np.array([p_value(v, null) for v, null in zip(value, drawn.T, strict=True)]), ""
+        p = np.array([p_value(v, null) for v, null in zip(value, drawn.T, strict=True)])
+        return drawn.mean(axis=0), p, ""

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.metrics.statistics import wilson
+from taxoeval.structure.followed_images import spread_out
 from taxoeval.structure.image_values import Beside, Images
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.knn_graph import KnnGraph, knn_graph
 from taxoeval.structure.neighbour_measures import Sampled, candidates, lowest_common, pairs_by_rank, purity
 from taxoeval.structure.record import ByRank
-from taxoeval.structure.silhouette_null import spread_out
 from taxoeval.structure.sums import Rows, checked
 from taxoeval.taxonomy import Taxonomy
 
@@ -97,10 +97,12 @@ def neighbours(
     Returns
     -------
     result
-        `Neighbours`. Null: exact, neighbours drawn at random. p: lineages dealt out anew to the species known to the
-        same ranks (at the rank of the species: taxa to images), for a sample of about two thousand images. Intervals,
-        the graph left as it is: bootstrap over species, Wilson's with species as groups for shares of images, Student's
-        over taxa; of hubness by leaving out species.
+        `Neighbours`. Null of purity and of common ranks: neighbours drawn at random, exactly. Null of kappa, and p of
+        both: lineages dealt out anew to the species known to the same ranks (at the rank of the species: taxa to
+        images). It is above 0, since neighbours of the same species stay of the same genus, whichever that is. For a
+        sample of about two thousand images, without those known to a genus only where species of it are known too:
+        these may be the same. Intervals, the graph left as it is: bootstrap over species, Wilson's with species as
+        groups for shares of images, Student's over taxa; of hubness by leaving out species.
 
     Raises
     ------
@@ -112,8 +114,8 @@ def neighbours(
     Notes
     -----
     Kappa is (purity - chance) / (1 - chance), sums of the images divided. A small p says that lineage shows at the rank
-    *or a finer one*: neighbours of one species are also of one family. For kin beyond the species, give species as
-    groups. Hubness has no relation to the taxonomy: its null is a graph in which all images are equally likely.
+    *or a finer one*: if genera lie together, so do families. For kin beyond the species, give species as groups.
+    Hubness has no relation to the taxonomy: its null is a graph in which all images are equally likely.
 
     References
     ----------
@@ -142,18 +144,18 @@ def neighbours_of(
     images = Images(labels, taxonomy.ancestor[labels].astype(np.int64), taxonomy.ranks, seed)
     curves, chance, reason = _purity(graph, images)
     last = curves[-1]
-    p, why = _tested(graph, images, permutations, seed)
+    null, p, why = _tested(graph, images, permutations, seed)
     kappa = np.divide(last - chance, 1 - chance, out=np.full_like(last, np.nan), where=chance < 1)
-    beside = [Beside(null, share, why) for null, share in zip(images.mean(chance), p, strict=True)]
-    zero = [Beside(np.zeros(len(reason)), share, why) for share in p]
+    beside = [Beside(of_chance, share, why) for of_chance, share in zip(images.mean(chance), p, strict=True)]
+    shuffled = [Beside(mean, share, why) for mean, share in zip(null, p, strict=True)]
     common = lowest_common(images.lineage, graph.neighbour)
     counts = [np.bincount(c[c > -2] % (taxonomy.n_ranks + 1), minlength=taxonomy.n_ranks + 1) for c in common.T]
     occurrence = np.bincount(graph.neighbour[graph.neighbour >= 0], minlength=len(labels))
     rows = (
         images.over_images("purity", last, reason, beside[0]),
         images.over_taxa("purity, by taxon", last, reason, beside[1]),
-        images.over_images("kappa", kappa, reason, zero[0], weights=np.nan_to_num(1 - chance)),
-        images.over_taxa("kappa, by taxon", kappa, reason, zero[1]),
+        images.over_images("kappa", kappa, reason, shuffled[0], weights=np.nan_to_num(1 - chance)),
+        images.over_taxa("kappa, by taxon", kappa, reason, shuffled[1]),
         *_common_rows(common, images, pairs_by_rank(labels, taxonomy, graph.group)),
         *_hubness(occurrence, labels, graph.k, seed),
     )
@@ -193,14 +195,12 @@ def _purity(graph: KnnGraph, images: Images) -> tuple[Floats, Floats, list[str]]
     return curves, chance, reason
 
 
-def _tested(
-    graph: KnnGraph, images: Images, permutations: int, seed: int
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """The p of the means over images and over taxa ``(2, n_ranks)``, and why there is none."""
+def _tested(graph: KnnGraph, images: Images, permutations: int, seed: int) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """Null mean and p of kappa over images and over taxa ``(2, n_ranks)``, and why there is none."""
     n_ranks = len(images.ranks)
-    p, why = np.full((2, n_ranks), np.nan), [""] * n_ranks
+    null, p, why = np.full((2, n_ranks), np.nan), np.full((2, n_ranks), np.nan), [""] * n_ranks
     if not permutations:
-        return p, tuple(why)
+        return null, p, tuple(why)
     rng = np.random.default_rng(seed)
     labels, label, count = np.unique(images.species, return_inverse=True, return_counts=True)
     position = spread_out(label, rng, _SAMPLE)
@@ -209,8 +209,8 @@ def _tested(
     sampled = Sampled(position, weight, graph.neighbour[position], label, alike)
     lineage = images.lineage[np.unique(images.species, return_index=True)[1]]
     for place in range(n_ranks):
-        p[:, place], why[place] = sampled.compare(lineage, place, permutations, rng)
-    return p, tuple(why)
+        null[:, place], p[:, place], why[place] = sampled.compare(lineage, place, permutations, rng)
+    return null, p, tuple(why)
 
 
 def _common_rows(common: NDArray[np.int8], images: Images, pairs: Floats) -> list[ByRank]:
@@ -219,7 +219,9 @@ def _common_rows(common: NDArray[np.int8], images: Images, pairs: Floats) -> lis
     for name, place in (("nearest", common[:, 0]), (f"neighbour {common.shape[1]}", common[:, -1])):
         at = (place[:, None] == np.arange(len(images.ranks))).astype(np.float64)
         at[place == -2] = np.nan
+        at[:, (images.lineage < 0).all(axis=0)] = np.nan
         share = wilson(at, groups=images.species)
+        why = "no image has such a neighbour" if (place == -2).all() else "no image is known to this rank"
         rows.append(
             ByRank.of(
                 f"rank in common with the {name}",
@@ -229,9 +231,9 @@ def _common_rows(common: NDArray[np.int8], images: Images, pairs: Floats) -> lis
                 unit="images",
                 low=share.low,
                 high=share.high,
-                null=pairs[:-1],
+                null=np.where(np.isnan(share.estimate), np.nan, pairs[:-1]),
                 higher_is_better=None,
-                reason=["no image has such a neighbour" if np.isnan(value) else "" for value in share.estimate],
+                reason=[why if np.isnan(value) else "" for value in share.estimate],
             )
         )
     return rows

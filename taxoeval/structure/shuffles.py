@@ -48,6 +48,11 @@ class Shuffle:
         """The known parts, stratum by stratum."""
         return self._known[np.argsort(self.stratum[self._known], kind="stable")]
 
+    @property
+    def each_alone(self) -> bool:
+        """Whether every taxon has a single part."""
+        return len(np.unique(self.taxon[self._known])) == len(self._known)
+
     def draw(self, rng: np.random.Generator) -> Ints:
         """``(m,)`` the taxon of each part, dealt anew."""
         order = self._known[np.lexsort((rng.random(len(self._known)), self.stratum[self._known]))]
@@ -90,15 +95,26 @@ class Shuffle:
 def free(lineage: Ints, place: int) -> Shuffle:
     """Labels dealt out to the taxa of a rank, among those that are known to the same ranks.
 
+    A label within which another one lies, such as a genus beside its own species, stays out (its taxon becomes
+    ``-1``): its images are partly of that species, so the two would look like kin under any test of the genus.
+
     Parameters
     ----------
     lineage
         ``(g, n_ranks)`` the taxon of each label (mostly species) at every rank, ``-1`` where unknown.
     place
         Of the rank.
+
+    Examples
+    --------
+    >>> free(np.array([[0, -1], [0, 1], [0, 2], [3, -1]]), 0).taxon  # 0 holds 1 and 2; nothing is known within 3
+    array([-1,  0,  0,  3])
     """
+    own = lineage.max(axis=1)  # finer taxa have higher ids
+    taxa, times = np.unique(lineage, return_counts=True)
+    inner = times[np.searchsorted(taxa, own)] > 1
     pattern = np.unique(lineage >= 0, axis=0, return_inverse=True)[1].reshape(-1)
-    return Shuffle(lineage[:, place], pattern)
+    return Shuffle(np.where(inner, -1, lineage[:, place]), pattern)
 
 
 def of_species(lineage: Ints, place: int, label: Ints) -> tuple[Shuffle, Ints]:
@@ -123,10 +139,10 @@ def of_species(lineage: Ints, place: int, label: Ints) -> tuple[Shuffle, Ints]:
     >>> genera.draw(np.random.default_rng(1))[part]
     array([3, 3, 0, 3, 0, 0])
     """
-    at = lineage[:, place]
-    if len(np.unique(at[at >= 0])) == (at >= 0).sum():
-        return Shuffle(at[label], np.zeros(len(label), dtype=np.int64)), np.arange(len(label))
-    return free(lineage, place), label
+    shuffle = free(lineage, place)
+    if shuffle.each_alone:
+        return Shuffle(lineage[label, place], np.zeros(len(label), dtype=np.int64)), np.arange(len(label))
+    return shuffle, label
 
 
 def p_value(value: float, null: Floats) -> float:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.structure.followed_images import spread_out, whole_groups
 from taxoeval.structure.image_values import Images
 from taxoeval.structure.nested_taxa import RankTaxa, rank_taxa
 from taxoeval.structure.record import ByRank
-from taxoeval.structure.silhouette_null import Followed, shuffled, spread_out, whole_groups
+from taxoeval.structure.silhouette_null import Followed, shuffled
 from taxoeval.structure.silhouette_scores import silhouettes
 from taxoeval.structure.sums import Rows, TaxonSums, blocks, taxon_sums
 from taxoeval.taxonomy import Taxonomy
@@ -80,7 +81,8 @@ def silhouette(
         sibling taxa (the genera of the families of one order) are dealt out anew among these, so that finer ranks are
         left as they are; at the rank of the species themselves, where this changes nothing, their images are. Both are
         computed for a sample of about a thousand images, against the sums of all images (at the rank of the species:
-        against the sums of the sample).
+        against the sums of the sample), and without images known to a genus only where species of it are known too,
+        since these may be the same.
 
     Raises
     ------

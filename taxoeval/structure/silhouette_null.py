@@ -14,32 +14,6 @@ from taxoeval.structure.sums import TaxonSums
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SAMPLE = 1024
-"""Images whose silhouettes are followed through the shuffles."""
-
-
-def spread_out(code: Ints, rng: np.random.Generator, size: int = SAMPLE) -> Ints:
-    """Rows of one image of every label, then of a second of those that have one, and so on; ascending.
-
-    Examples
-    --------
-    >>> label = np.array([0, 0, 0, 0, 1, 2])
-    >>> label[spread_out(label, np.random.default_rng(0), size=3)]
-    array([0, 1, 2])
-    """
-    order = rng.permutation(len(code))
-    order = order[np.argsort(code[order], kind="stable")]
-    count = np.bincount(code)
-    turn = np.arange(len(code)) - np.repeat(np.cumsum(count) - count, count)
-    return np.sort(order[np.lexsort((rng.random(len(code)), turn))[:size]])
-
-
-def whole_groups(group: Ints, code: Ints, rng: np.random.Generator, size: int = SAMPLE) -> Ints:
-    """Rows of all images of some groups (genera), the last one cut short; those of several labels come first."""
-    labels = np.bincount(np.unique(np.stack([group, code]), axis=1)[0])
-    turn = rng.permutation(len(labels)) + np.where(labels > 1, 0, len(labels))
-    return np.sort(np.lexsort((rng.random(len(code)), turn[group]))[:size])
-
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -98,7 +72,7 @@ class Parts:
         """Null mean and p, each of the mean over images and over taxa ``(2,)``, and why there is none."""
         nothing = np.full(2, np.nan)
         if len(np.unique(self.shuffle.taxon[self.shuffle.taxon >= 0])) < 2:
-            return nothing, nothing, "untested: a single taxon in the sample"
+            return nothing, nothing, "untested: no two taxa whose parts are known"
         if self.shuffle.untested:
             return nothing, nothing, self.shuffle.untested
         value = np.array(self.means(self.shuffle.taxon))
@@ -163,30 +137,37 @@ def shuffled(
     null, p, why = np.full((2, len(ranks)), np.nan), np.full((2, len(ranks)), np.nan), [""] * len(ranks)
     product = sums.total @ spread.units.T if permutations else np.empty(0)
     for place, at in enumerate(ranks if permutations else []):
-        if len(at.taxon) == (at.own >= 0).sum():
+        shuffle = free(sums.lineage, place)
+        if shuffle.each_alone:
             parts = _of_images(at, whole, siblings)
         elif siblings:
-            parts = _of_siblings(at, sums, product, spread)
+            parts = _of_siblings(at, ranks[place + 1] if place + 1 < len(ranks) else None, sums, product, spread)
         else:
-            shuffle = Shuffle(at.own, free(sums.lineage, place).stratum)
+            own = Shuffle(np.where(shuffle.taxon >= 0, at.own, -1), shuffle.stratum)
             weight = spread.weight(sums.count)
-            parts = Parts(shuffle, product, sums.count, spread.label, weight, spread.square, None)
+            parts = Parts(own, product, sums.count, spread.label, weight, spread.square, None)
         null[:, place], p[:, place], why[place] = parts.compare(permutations, rng)
     return Beside(null[0], p[0], tuple(why)), Beside(null[1], p[1], tuple(why))
 
 
-def _of_siblings(at: RankTaxa, sums: TaxonSums, product: Floats, spread: Followed) -> Parts:
-    """Parts of sibling taxa dealt out among the siblings: genera to the families of their order."""
+def _of_siblings(at: RankTaxa, below: RankTaxa | None, sums: TaxonSums, product: Floats, spread: Followed) -> Parts:
+    """Parts of sibling taxa dealt out among the siblings: genera to the families of their order.
+
+    Only taxa of the very next rank are parts: a species of unknown genus may be of one of the genera that are known.
+    """
     from scipy.sparse import csr_array
 
     units, g = len(at.part), len(at.part_of_label)
     gather = csr_array((np.ones(g), (at.part_of_label, np.arange(g))), shape=(units, g))
     count = np.bincount(at.part_of_label, weights=sums.count, minlength=units).astype(np.int64)
-    home = np.where(at.part >= 0, at.parent[at.part], -1)
-    part = at.part_of_label[spread.label]
-    return Parts(
-        Shuffle(at.part, home), gather @ product, count, part, spread.weight(sums.count), spread.square, at.parent
-    )
+    known = np.zeros(units, dtype=bool)
+    known[below.row if below is not None else np.arange(units)] = True
+    known &= at.part >= 0
+    taxa, code = np.unique(at.part[known], return_inverse=True)
+    taxon, home = np.full(units, -1), np.full(units, -1)
+    taxon[known], home[known] = code, at.parent[at.part[known]]
+    part, weight = at.part_of_label[spread.label], spread.weight(sums.count)
+    return Parts(Shuffle(taxon, home), gather @ product, count, part, weight, spread.square, at.parent[taxa])
 
 
 def _of_images(at: RankTaxa, whole: Followed, siblings: bool) -> Parts:

@@ -131,7 +131,8 @@ def triplets(
     interval = jackknife(lambda kept: shares(own, kept), len(found), seed=seed)
     null = np.array([shares(order, every) for order in found.reorderings(permutations, seed)]).reshape(-1, len(value))
     untested = [free(found.lineage, place).untested for place in range(shape[0])]
-    rank_of = np.concatenate([np.repeat(own[: shape[0]], shape[1]), np.tile(own[: shape[0]], 2)])
+    places = np.arange(shape[0])
+    rank_of = np.concatenate([np.repeat(places, shape[1]), np.tile(places, 2)])
     p = [np.nan if untested[r] else p_value(v, column) for r, v, column in zip(rank_of, value, null.T, strict=True)]
     mean = null.mean(axis=0) if len(null) else np.full(len(value), np.nan)
     table = _Table(value, np.maximum(interval.low, 0), np.minimum(interval.high, 1), mean, np.array(p))

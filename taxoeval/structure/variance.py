@@ -98,7 +98,8 @@ def variance_by_rank(
     -------
     record
         Shares of the total, which add up to 1 over what can be told apart. A negative share is chance around zero and
-        is reported as it is. Intervals are for other species of the same taxa, see `jackknife`.
+        is reported as it is. Intervals are for other species of the same taxa, see `jackknife`: three kingdoms cannot
+        tell how three others would differ, so of coarse ranks with few taxa they say less than they seem to.
 
     Raises
     ------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
+from taxoeval.decoding import Temperature
 from taxoeval.records import Predictions
 from taxoeval.tasks.base import Subject
 from taxoeval.tasks.fitting import Rules, share_right
@@ -77,7 +78,9 @@ def report_decoding(parts: Sequence[Part], taxonomy: Taxonomy, subject: Subject)
             "fitted": {
                 part.name: {
                     "n_set_aside": [len(rules.set_aside) for rules in part.rules],
-                    "temperature": [rules.temperature for rules in part.rules],
+                    "temperature": [one.value for one in _temperatures(part)],
+                    "log_loss_set_aside": [one.given for one in _temperatures(part)],
+                    "log_loss_set_aside_fitted": [one.fitted for one in _temperatures(part)],
                 }
                 for part in parts
             },
@@ -188,10 +191,10 @@ def _notes(parts: Sequence[Part], taxonomy: Taxonomy) -> Iterator[str]:
     ]
     yield f"images set aside to fit on, while every rule is scored on others: {'; '.join(counts)}"
     if any(one.fitted is not None for part in parts for one in part.predictions[0]):
-        fitted = [f"{about[part.name]}{_span([r.temperature or np.nan for r in part.rules])}" for part in parts]
         yield (
-            f"temperature fitted to them: {'; '.join(fitted)} (1: as given). Answers keep the probabilities as given; "
-            "calibration_error_fitted and log_loss_fitted are of the same answers under it"
+            "temperature fitted to them (1: as given), and minus the log-likelihood of their taxa: "
+            f"{'; '.join(f'{about[part.name]}{_gain(part)}' for part in parts)}. Answers keep the probabilities as "
+            "given; fitted calibration is of the same answers under the temperature"
         )
     for part in parts:
         kept = promises(part, taxonomy)
@@ -211,6 +214,18 @@ def _notes(parts: Sequence[Part], taxonomy: Taxonomy) -> Iterator[str]:
                 f"{about[part.name]}{', '.join(silent)}: no setting is right often enough on the images set aside, so "
                 "nothing is answered"
             )
+
+
+def _temperatures(part: Part) -> list[Temperature]:
+    return [rules.temperature for rules in part.rules if rules.temperature is not None]
+
+
+def _gain(part: Part) -> str:
+    found = _temperatures(part)
+    before, after = (np.mean([getattr(one, when) for one in found]) for when in ("given", "fitted"))
+    lost = [one.impossible for one in found]
+    without = f" (without {_span(lost)} images whose taxon has no probability)" if any(lost) else ""
+    return f"{_span([one.value for one in found])}, {before:.3f} to {after:.3f}{without}"
 
 
 def _span(values: Sequence[float]) -> str:

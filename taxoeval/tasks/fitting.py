@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from taxoeval.decoding import DECODERS, Decoder, fit_temperature
+from taxoeval.decoding import DECODERS, Decoder, Temperature, fit_temperature
 from taxoeval.decoding.calibration import agrees
 from taxoeval.errors import TaxoevalError
 from taxoeval.tasks.base import Subject
@@ -56,7 +56,7 @@ class Rules:
     decoders: tuple[Decoder, ...] = DECODERS
     rest: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     set_aside: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    temperature: float | None = None
+    temperature: Temperature | None = None
     promises: dict[str, Promise] = field(default_factory=dict)
     unfitted: tuple[str, ...] = ()
     special: tuple[Special, ...] = ()

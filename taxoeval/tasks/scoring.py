@@ -61,7 +61,7 @@ def predict(
     k = min(TOP_K, len(candidates))
     for rows, probability in blocks:
         positions.append(rows)
-        flat = None if rules.temperature is None else tempered(probability, rules.temperature)
+        flat = None if rules.temperature is None else tempered(probability, rules.temperature.value)
         for kept, decode in zip(answers, rules.decoders, strict=True):
             taxon, sure = decode(probability, candidates, taxonomy, k=k)
             kept.append((taxon, sure, None if flat is None else sums_of(taxon[:, :, 0], flat, candidates, taxonomy)))

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -54,7 +55,8 @@ colour_texture (control), zero_shot: unsupported: colour_texture has no text tow
 accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies
 in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored
 decoders: rules that turn the same scores into answers; contradicting: % of images whose answers at
-two ranks exclude each other; calib. error (stated minus observed), answered: %, finest rank
+two ranks exclude each other; at the finest rank, %: calib. error (stated minus observed; fitted:
+under the temperature fitted), answered, alike (same answer as the first decoder)
 most common: always answering the commonest taxon; chance: a blind guess among the candidates
 ranks to climb: from the true taxon up to the first that it shares with the answer
 
@@ -185,3 +187,46 @@ def test_decoders_are_compared_where_there_are_several():
         ["leaf_argmax", "87.5", "50.0"],
         ["rank_sum", "75.0", "37.5"],
     ]
+
+
+def decoders_printed(width: int) -> list[str]:
+    """A cell with 17 decoders, all columns in use."""
+    names = ["leaf_argmax", "rank_sum", *(f"climb_at_0.{i}" for i in range(10, 25))]
+    one = [
+        *(fake.score("rank_hits", 0.75, rank) for rank in fake.RANKS),
+        fake.score("mistake_severity", 1.5, ""),
+        fake.score("average_hierarchical_distance", 0.75, ""),
+        fake.score("tice", 1 / 3, ""),
+        fake.score("coverage", 1.0),
+        fake.score("calibration_error", 0.2034),
+        fake.score("calibration_error_fitted", 0.0456),
+    ]
+    scores = [replace(score, decoder=name) for name in names for score in one]
+    pairs = [
+        ("all", rank, names[0], name, 0.123 if rank == "species" else 0.9) for name in names[1:] for rank in fake.RANKS
+    ]
+    parted = [("all", "rank_sum", "", 0.9), ("all", "rank_sum", "family", 0.06), ("all", "rank_sum", "genus", 0.04)]
+    tables = {
+        "decoder_agreement": dict(
+            zip(("part", "rank", "one", "other", "agreement"), map(np.array, zip(*pairs, strict=True)), strict=True)
+        ),
+        "first_contradiction": dict(
+            zip(("part", "decoder", "rank", "share"), map(np.array, zip(*parted, strict=True)), strict=True)
+        ),
+    }
+    cell = Cell("mini_clip", "encoder", "knn", "ok", scores=tuple(scores), tables=tables)
+    return printed(fake.run(cells=(cell,)), width).splitlines()
+
+
+def test_the_table_of_decoders():
+    lines = [" ".join(line.split()) for line in decoders_printed(100)]
+    assert "decoder order family genus species ity tance dicting error fitted wered alike" in lines
+    assert "leaf_argmax 75.0 75.0 75.0 75.0 1.50 0.75 33.3 20.3 4.6 100.0 100.0" in lines
+    assert "climb_at_0.24 75.0 75.0 75.0 75.0 1.50 0.75 33.3 20.3 4.6 100.0 12.3" in lines
+    assert "first contradiction, % of images: rank_sum family 6.0, genus 4.0" in lines
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_of_decoders_fits(width: int):
+    assert max(map(len, decoders_printed(width))) <= width
+    assert any(line.startswith("climb_at_0.24") for line in decoders_printed(width))

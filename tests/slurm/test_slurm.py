@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,14 +25,15 @@ PATIENCE = 240.0
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster():
     """Environment of a client of a cluster that lives as long as these tests."""
     if not (SCRIPTS / "up.sh").is_file():
         pytest.skip("the scripts that start a cluster are not beside this checkout")
     missing = [name for name in ("sbatch", "slurmctld", "slurmdbd", "mariadbd", "munged") if not _installed(name)]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed: apt-get install slurm-wlm slurmdbd munge mariadb-server")
-    folder = tmp_path_factory.mktemp("cluster")
+    folder = Path(tempfile.mkdtemp(prefix="cluster"))
+    folder.chmod(0o755)  # the database runs as a user of its own, who may not look into the folders of a test
     environment = os.environ | {"SLURM_DIR": str(folder)}
     with (folder / "up.log").open("w") as log:
         up = subprocess.run(
@@ -44,6 +46,7 @@ def cluster(tmp_path_factory):
     yield client
     subprocess.run(["scancel", "--user", "root"], env=os.environ | client, check=False)
     subprocess.run(["bash", SCRIPTS / "down.sh"], env=environment, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _idle(client: dict[str, str], seconds: float = 60.0) -> bool:

@@ -1,5 +1,7 @@
 """Neighbours: the graph against a full sort and scikit-learn, purity against its definition, chance against draws."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
-from taxoeval.structure import knn_graph as module
 from taxoeval.structure.knn_graph import KnnGraph, knn_graph
 from taxoeval.structure.neighbour_measures import candidates, pairs_by_rank
 from taxoeval.structure.neighbours import neighbours, neighbours_of
@@ -42,10 +43,10 @@ def test_graph_equals_a_full_sort(small_tiles, seed, k, n, grouped):
 @pytest.fixture(scope="module")
 def small_tiles():
     """Tiles so small that there are many."""
-    before = module._TILE
-    module._TILE = 16
-    yield
-    module._TILE = before
+    module = import_module("taxoeval.structure.knn_graph")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_TILE", 16)
+        yield
 
 
 def test_graph_equals_scikit_learns():
@@ -210,3 +211,19 @@ def test_odd_input_has_a_reason_or_an_error():
         knn_graph(x, 0)
     nobody = knn_graph(x, 2, group=np.zeros(6, dtype=int))
     assert (nobody.neighbour == -1).all()
+    apart = neighbours_of(nobody, np.array([a, a, b, b, c, c]), taxonomy)
+    assert row(apart, "rank in common with the nearest").reason[0] == "no image has such a neighbour"
+    assert np.isnan(row(apart, "purity").value).all()
+    holes, taxon = Taxonomy.from_columns([["A"] * 6, [""] * 6, list("aabbcc")], ranks=("order", "family", "species"))
+    common = row(neighbours(x, taxon, holes, k=2), "rank in common with the nearest")
+    assert common.reason[1] == "no image is known to this rank"
+    assert np.isnan(common.value[1])
+
+
+def test_kappa_of_species_alone_is_that_of_its_shuffles():
+    vectors, taxon, taxonomy = planted(4, effects=(0, 0, 0, 3.0), species=48)
+    kappa = row(neighbours(vectors, taxon, taxonomy, k=4, permutations=99), "kappa")
+    assert kappa.value[2] > 0.8  # genera are pure, for their species are
+    assert kappa.null[2] == pytest.approx(kappa.value[2], abs=0.1)
+    assert kappa.p[2] > 0.05
+    assert abs(kappa.null[3]) < 0.05  # images dealt out to species

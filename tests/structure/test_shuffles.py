@@ -54,13 +54,15 @@ def test_all_draws_are_equally_likely():
 
 
 def test_species_change_places_with_those_known_to_the_same_ranks():
-    lineage = np.array([[0, 1], [0, 2], [3, 4], [3, -1], [-1, 5]])
+    lineage = np.array([[0, 1], [0, 2], [3, 4], [6, -1], [-1, 5], [7, -1], [3, -1]])
     shuffle = free(lineage, 0)
     rng = np.random.default_rng(0)
     for _ in range(20):
         dealt = shuffle.draw(rng)
         assert sorted(dealt[:3]) == [0, 0, 3]
-        assert dealt[3:].tolist() == [3, -1]
+        assert sorted(dealt[[3, 5]]) == [6, 7]  # genera without a species
+        assert dealt[4] == -1  # a species without a genus
+        assert dealt[6] == -1  # a genus beside its own species
 
 
 def test_images_change_places_where_species_cannot():

@@ -8,8 +8,8 @@ from sklearn.metrics import silhouette_samples
 
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
+from taxoeval.structure.followed_images import spread_out, whole_groups
 from taxoeval.structure.silhouette import silhouette
-from taxoeval.structure.silhouette_null import spread_out, whole_groups
 from tests.structure.planted import planted, row
 
 
