@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -113,6 +114,10 @@ def _end_of_sweep(folder: str, jobs: str) -> int:
 
 def _job(cfg: DictConfig) -> None:
     """One evaluation; an error ends it with one line and a note on disk, and the other jobs of a sweep go on."""
+    if "SLURM_JOB_ID" in os.environ:
+        # a scheduler that takes the job back ends all its processes at once; to go on would be to report as a failure
+        # that those which read images died. What is stored by then is found again when the job runs anew.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
     try:
         _ended.append(_evaluate(cfg))
     except (TaxoevalError, OmegaConfBaseException) as error:

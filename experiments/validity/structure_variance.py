@@ -23,6 +23,9 @@ from taxoeval.taxonomy import RANKS
 
 PLANTED = np.array([0.10, 0.05, 0.10, 0.15, 0.10, 0.10, 0.10, 0.30])
 NOISE = np.array([0.0] * 7 + [1.0])
+FIRST = 50_000
+"""First seed of the sets: those below 13,000 were looked at while the methods were being chosen."""
+
 GAPS = np.array([0.2, 0.0, 0.2, 0.0, 0.2, 0.0, 0.2, 0.2])
 """Nothing at phylum, order and genus, much at the ranks between: do these leak?"""
 
@@ -127,7 +130,7 @@ def truth(sets: int) -> None:
         for name in ("whole", "holes", "chains"):
             for what, variance in (("all ranks", PLANTED), ("noise", NOISE)):
                 errors: dict[str, list[np.ndarray]] = {"species": [], "images": []}
-                for seed in range(sets):
+                for seed in range(FIRST, FIRST + sets):
                     rng = np.random.default_rng(seed)
                     codes = tree(rng, sizes)
                     codes = chains(codes) if name == "chains" else codes
@@ -155,7 +158,7 @@ def tests(sets: int) -> None:
         for name in ("whole", "holes", "chains"):
             for what, variance in (("noise", NOISE), ("class, family, species", GAPS)):
                 found = []
-                for seed in range(sets):
+                for seed in range(FIRST, FIRST + sets):
                     rng = np.random.default_rng(seed)
                     codes = tree(rng, sizes)
                     codes = chains(codes) if name == "chains" else codes
@@ -167,7 +170,7 @@ def tests(sets: int) -> None:
                 line("restricted exchange", f"{counts} | {name} | {what}", np.array(found), variance[:-1] == 0)
     for counts, count in (("5 each", equal), ("1 to 150, Zipf", zipf(150)), ("by order", by_order)):
         found = []
-        for seed in range(sets):
+        for seed in range(FIRST, FIRST + sets):
             rng = np.random.default_rng(seed)
             clade = Clade.of(tree(rng, sizes))
             mean = means(rng, clade.codes, np.r_[np.zeros(6), 0.5], scale)
@@ -207,17 +210,17 @@ def intervals(sets: int) -> None:
     sample; uniformity and effective dimension) is held against the mean of all samples instead.
     """
     scale = steep(128)
-    world = np.random.default_rng(99)
+    world = np.random.default_rng(FIRST - 1)
     clade = Clade.of(tree(world, (3, 8, 20, 80, 300, 1200, 4000)))
     mean = means(world, clade.codes, PLANTED, scale)
     for counts, count in (("1 to 60, Zipf", zipf(60)), ("1 to 3", few), ("by order", by_order)):
-        every = count(np.random.default_rng(98), clade.codes) if counts != "1 to 60, Zipf" else None
+        every = count(np.random.default_rng(FIRST - 2), clade.codes) if counts != "1 to 60, Zipf" else None
         if every is None:  # the same mix of counts as in the samples
-            every = np.random.default_rng(98).choice(np.maximum(1, 60 // np.arange(1, 301)), len(mean))
-        vectors, row = images(np.random.default_rng(97), mean, every, PLANTED[-1], scale)
+            every = np.random.default_rng(FIRST - 2).choice(np.maximum(1, 60 // np.arange(1, 301)), len(mean))
+        vectors, row = images(np.random.default_rng(FIRST - 3), mean, every, PLANTED[-1], scale)
         true = {name: value for name, value, *_ in quantities(vectors, clade.ids[row], clade.taxonomy, 0)}
         found: dict[str, list[list[np.ndarray]]] = {name: [] for name in true}
-        for seed in range(sets):
+        for seed in range(FIRST, FIRST + sets):
             rng = np.random.default_rng(seed)
             chosen = np.sort(rng.choice(len(mean), 300, replace=False))
             vectors, row = images(rng, mean[chosen], every[chosen], PLANTED[-1], scale)
@@ -232,7 +235,7 @@ def intervals(sets: int) -> None:
             )
     for label, spectrum in (("flat", flat(128)), ("steep", steep(128))):
         rows = []
-        for seed in range(sets):
+        for seed in range(FIRST, FIRST + sets):
             rng = np.random.default_rng(seed)
             clade = Clade.of(tree(rng, (3, 8, 15, 40, 90, 180, 300)))
             mean = means(rng, clade.codes, PLANTED, spectrum)

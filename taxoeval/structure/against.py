@@ -54,18 +54,25 @@ class Against:
         ends = jackknife(
             lambda kept: agreement(own[used][kept[label]], part[kept[label]]), int(self.label.max()) + 1, seed=self.seed
         )
-        null, p, why = np.full(3, np.nan), np.full(3, np.nan), ""
-        if self.permutations:
-            first = np.unique(self.label, return_index=True)[1]
-            shuffle, of_image = of_species(self.lineage[first], self.place, self.label)
-            why = shuffle.untested
-            if not why:
-                rng = np.random.default_rng(self.seed)
-                taxa = (shuffle.draw(rng)[of_image][used] for _ in range(self.permutations))
-                drawn = np.array([agreement(dealt, part) for dealt in taxa])
-                null = drawn.mean(axis=0)
-                p = np.array([p_value(v, of) for v, of in zip(value, drawn.T, strict=True)])
+        null, p, why = self._shuffled(used, partition)
         return Compared(n, value, ends.low, ends.high, null, p, why)
+
+    def _shuffled(self, used: NDArray[np.bool_], partition: Ints) -> tuple[Floats, Floats, str]:
+        """Null mean and p of each measure, of the images whose label is dealt out; and why there is none."""
+        nothing = np.full(3, np.nan)
+        if not self.permutations:
+            return nothing, nothing, ""
+        first = np.unique(self.label, return_index=True)[1]
+        shuffle, of_image = of_species(self.lineage[first], self.place, self.label)
+        if shuffle.untested:
+            return nothing, nothing, shuffle.untested
+        dealt = used & (shuffle.taxon[of_image] >= 0)
+        part, of_image, rng = partition[dealt], of_image[dealt], np.random.default_rng(self.seed)
+        value = agreement(shuffle.taxon[of_image], part)
+        drawn = np.array([agreement(shuffle.draw(rng)[of_image], part) for _ in range(self.permutations)])
+        if np.isnan(value).any() or np.isnan(drawn).any():
+            return nothing, nothing, "untested: the images whose species can be dealt out are in one taxon or cluster"
+        return drawn.mean(axis=0), np.array([p_value(v, of) for v, of in zip(value, drawn.T, strict=True)]), ""
 
 
 @dataclass(frozen=True, eq=False)

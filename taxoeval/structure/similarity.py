@@ -121,8 +121,9 @@ def similarity_by_lca(
     *Null.* The mean vectors of species change places in the tree, the numbers of images stay: if these moved along, a
     world in which some clades are photographed more than others would be taken for structure. Images of one species
     stay together, so pairs within species have no null. Over image pairs the test is cautious where counts are uneven,
-    as means of few images get the weight of many; that over species pairs is the one to go by. The p is two-sided because similarity may be lower than by
-    chance, too: that of pairs that share a kingdom and no more, where finer ranks matter.
+    as means of few images get the weight of many; go by the one over species pairs. The p is two-sided because
+    similarity may be lower than by chance, too: that of pairs that share a kingdom and no more, where finer ranks
+    matter.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.structure.fisher import fisher_ratio
 from taxoeval.structure.image_weights import halves, weighted_sums
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.record import ByRank
@@ -108,7 +109,7 @@ def within_between(
     >>> x = np.zeros((32, 3))
     >>> x[:, 0], x[:, 1], x[:, 2] = 1, np.repeat([-0.3, -0.1, 0.1, 0.3], 8), np.tile([-0.2, 0.2], 16)
     >>> within_between(x, np.repeat(np.arange(4), 8), taxonomy).rows[0].value.round(2)
-    array([0.])
+    array([0.01])
     """
     labels = checked(vectors, taxon, taxonomy)
     code, species = _species(labels, taxonomy)
@@ -121,15 +122,15 @@ def within_between(
     spans = [[_span(_means(lineage[:, r], sums[i], count[i])) for r in range(n_ranks)] for i in range(2)]
     fake = _shuffled_spans(vectors, code, sides, lineage, permutations, rng)
     image = np.full(len(labels), np.nan)
-    held, whole, drawn = _projected(vectors, code, sides, sums, count, spans, fake, image)
+    held, whole, scatter = _projected(vectors, code, sides, sums, count, spans, image)
+    drawn = _shares(scatter, fake, n_ranks)
     names = _variant_differences(vectors, code, variant, len(species)) if variant is not None else None
     rows = _rows(taxonomy.ranks, held, whole, drawn, spans, d)
-    rows.append(_fisher(vectors, labels, taxonomy))
+    rows.append(fisher_ratio(vectors, labels, taxonomy))
     if names is not None:
-        rows.append(_variants(taxonomy.ranks, names, spans, drawn))
+        rows.append(_variants(taxonomy.ranks, names, spans))
     directions = np.array([spans[0][r].shape[1] for r in range(n_ranks)])
-    null = np.divide(drawn.sum(axis=1), whole.sum(), out=np.full(drawn.shape[::2], np.nan), where=whole.sum() > 0)
-    return WithinBetween(tuple(rows), directions, d, image, null)
+    return WithinBetween(tuple(rows), directions, d, image, drawn)
 
 
 def _species(labels: Ints, taxonomy: Taxonomy) -> tuple[Ints, Ints]:
@@ -197,19 +198,16 @@ def _projected(
     sums: Floats,
     count: Ints,
     spans: list[list[Floats]],
-    fake: list[list[Floats]],
     image: Floats,
 ) -> tuple[Floats, Floats, Floats]:
-    """Squared deviations in the spans ``(c, n_ranks)`` and in all ``(c,)``; in shuffled spans ``(P, c, n_ranks)``."""
-    c, n_ranks = sums.shape[1], len(spans[0])
-    held, whole, drawn = np.zeros((c, n_ranks)), np.zeros(c), np.zeros((len(fake), c, n_ranks))
+    """Squared deviations in the spans ``(c, n_ranks)`` and in all ``(c,)``; scatter ``(d, d)`` of the second half."""
+    c, n_ranks, d = sums.shape[1], len(spans[0]), vectors.shape[1]
+    held, whole, scatter = np.zeros((c, n_ranks)), np.zeros(c), np.zeros((d, d))
     for rows, block in blocks(vectors):
         of = code[rows]
         for side in range(2):
             here = np.flatnonzero((of >= 0) & (sides[side, rows] > 0))
             here = here[count[side, of[here]] > 1]
-            if not len(here):
-                continue
             species = of[here]
             deviation = block[here] - sums[side, species] / count[side, species][:, None]
             total = np.einsum("ij,ij->i", deviation, deviation)
@@ -220,24 +218,19 @@ def _projected(
                 if r == n_ranks - 1 and span.shape[1]:
                     image[rows.start + here] = np.divide(inside, total, out=np.full(len(here), np.nan), where=total > 0)
             if side == 1:  # the shuffled spans come from the first half
-                for p, shuffled in enumerate(fake):
-                    for r, span in enumerate(shuffled):
-                        np.add.at(drawn[p, :, r], species, ((deviation @ span) ** 2).sum(axis=1))
-    second = _second_half(vectors, code, sides, sums, count)
-    scale = np.divide(whole.sum(), second, out=np.ones(()), where=second > 0)
-    return held, whole, drawn * scale
+                scatter += deviation.T @ deviation
+    return held, whole, scatter
 
 
-def _second_half(vectors: Rows, code: Ints, sides: NDArray[np.uint16], sums: Floats, count: Ints) -> Floats:
-    """Squared deviations of the second half, all species together."""
-    total = 0.0
-    for rows, block in blocks(vectors):
-        of = code[rows]
-        here = np.flatnonzero((of >= 0) & (sides[1, rows] > 0))
-        here = here[count[1, of[here]] > 1]
-        deviation = block[here] - sums[1, of[here]] / count[1, of[here]][:, None]
-        total += float(np.einsum("ij,ij->", deviation, deviation))
-    return np.array(total)
+def _shares(scatter: Floats, spans: list[list[Floats]], n_ranks: int) -> Floats:
+    """``(P, n_ranks)`` share of the scatter in each span."""
+    total = np.trace(scatter)
+    found = np.full((len(spans), n_ranks), np.nan)
+    for p, of in enumerate(spans):
+        for r, span in enumerate(of):
+            if total > 0:
+                found[p, r] = np.einsum("ij,ij->", span, scatter @ span) / total
+    return found
 
 
 def _why(r: int, spans: list[list[Floats]], whole: Floats) -> str:
@@ -260,9 +253,8 @@ def _rows(
 
     value = share(np.ones(len(whole), dtype=bool))
     interval = jackknife(share, len(whole)) if len(whole) else None
-    permuted = drawn.sum(axis=1) / max(whole.sum(), 1e-300)
-    null = np.where(wrong, np.nan, permuted.mean(axis=0)) if len(permuted) else np.full(len(ranks), np.nan)
-    p = np.where(wrong, np.nan, (1 + (permuted <= value).sum(axis=0)) / (1 + len(permuted))) if len(permuted) else None
+    null = np.where(wrong, np.nan, drawn.mean(axis=0)) if len(drawn) else np.full(len(ranks), np.nan)
+    p = np.where(wrong, np.nan, (1 + (drawn <= value).sum(axis=0)) / (1 + len(drawn))) if len(drawn) else None
     n = np.where(wrong, 0, int((whole > 0).sum()))
     one = ByRank.of(
         "within in between",
@@ -283,31 +275,6 @@ def _rows(
     return [one, two]
 
 
-def _fisher(vectors: Rows, labels: Ints, taxonomy: Taxonomy) -> ByRank:
-    """Mean square between taxa over mean square within, of unit vectors."""
-    from taxoeval.structure.sums import taxon_sums
-
-    sums = taxon_sums(vectors, labels, taxonomy)
-    value, number, reason = [], [], []
-    for r in range(taxonomy.n_ranks):
-        known = sums.lineage[:, r] >= 0
-        taxa, place = np.unique(sums.lineage[known, r], return_inverse=True)
-        n = sums.count[known].sum()
-        total = np.zeros((len(taxa), sums.total.shape[1]))
-        np.add.at(total, place, sums.total[known])
-        size = np.bincount(place, weights=sums.count[known], minlength=len(taxa))
-        between = float((total**2).sum(axis=1) @ (1 / np.maximum(size, 1)) - (total.sum(axis=0) ** 2).sum() / max(n, 1))
-        within = float(sums.square[known].sum() - (total**2).sum(axis=1) @ (1 / np.maximum(size, 1)))
-        if len(taxa) < 2 or n <= len(taxa) or within <= 1e-12 * n:
-            value.append(np.nan)
-            reason.append("one taxon only" if len(taxa) < 2 else "no taxon has two images that differ")
-        else:
-            value.append((between / (len(taxa) - 1)) / (within / (n - len(taxa))))
-            reason.append("")
-        number.append(int(n))
-    return ByRank.of("Fisher ratio", taxonomy.ranks, value, n=number, unit="images", null=1.0, reason=reason)
-
-
 def _variant_differences(vectors: Rows, code: Ints, variant: NDArray[Any], c: int) -> Floats:
     """``(m, d)`` difference of the means of each two variants of a species."""
     names = np.asarray(variant).astype(np.str_)
@@ -322,7 +289,7 @@ def _variant_differences(vectors: Rows, code: Ints, variant: NDArray[Any], c: in
     return np.asarray(mean[second] - mean[first])
 
 
-def _variants(ranks: tuple[str, ...], differences: Floats, spans: list[list[Floats]], drawn: Floats) -> ByRank:
+def _variants(ranks: tuple[str, ...], differences: Floats, spans: list[list[Floats]]) -> ByRank:
     total = float((differences**2).sum())
     value, reason = [], []
     for r in range(len(ranks)):

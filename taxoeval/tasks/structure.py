@@ -12,11 +12,13 @@ from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.prompts import Prompts
 from taxoeval.records import Score
 from taxoeval.structure.centroids import centroids
+from taxoeval.structure.cka import spaces_agree
+from taxoeval.structure.modality_gap import modality_gap
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import blocks
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.class_texts import class_vectors, prompt_record
-from taxoeval.tasks.structure_analyses import ONCE_PER_SPECIES, Settings, analyses
+from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Settings, analyses
 
 PARTS = ("images", "species", "texts")
 
@@ -30,7 +32,8 @@ class Structure:
     prompts
         The texts of the species.
     analyses
-        Which, by name; None for all.
+        Which, by name; None for all but the maps of t-SNE, UMAP and PaCMAP. Where both images and texts are looked at,
+        their agreement and the gap between them are told, too.
     parts
         Of ``images``, ``species`` (unit means of the images of each; only analyses that say something else of these)
         and ``texts`` (one vector per species; left out, with a note, for an encoder without a text tower).
@@ -64,7 +67,8 @@ class Structure:
         notes: list[str] = []
         tables: dict[str, Mapping[str, NDArray[Any]]] = {}
         details: dict[str, Any] = {"seconds": {}}
-        for part, (vectors, taxon) in self._parts(subject, notes, details).items():
+        parts = self._parts(subject, notes, details)
+        for part, (vectors, taxon) in parts.items():
             group = subject.group if part == "images" else None
             of = analyses(Settings(self.k, self.permutations, self.seed, group))
             details[f"n_{part}"] = len(taxon)
@@ -83,11 +87,34 @@ class Structure:
             taxa = _per_taxon(records, part, taxon, subject)
             if taxa:
                 tables[f"taxa_{part}"] = taxa
+        if self.analyses is None:
+            scores += self._between(parts, subject, records)
         return TaskResult(tuple(scores), (), tuple(notes), details, tables, records=records)
+
+    def _between(
+        self,
+        parts: Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64]]],
+        subject: Subject,
+        records: dict[str, Any],
+    ) -> list[Score]:
+        """How image tower, text tower and taxonomy agree over the same species."""
+        of_species = {name: parts[name] for name in ("species", "texts") if name in parts}
+        if not of_species:
+            return []
+        towers = {"species": "images", "texts": "texts"}
+        species = next(iter(of_species.values()))[1]
+        spaces = {towers[name]: vectors for name, (vectors, _) in of_species.items()}
+        agree = spaces_agree(spaces, species, subject.taxonomy, permutations=self.permutations, seed=self.seed)
+        rows = list(agree.rows)
+        records["spaces"] = agree
+        if len(spaces) == 2 and len({vectors.shape for vectors in spaces.values()}) == 1:
+            rows += modality_gap(spaces["images"], spaces["texts"], seed=self.seed).rows
+        return [row for table in rows for row in self._scores(table, "spaces", "spaces")]
 
     def _asked(self) -> list[str]:
         there = list(analyses(Settings(self.k, self.permutations, self.seed, None)))
-        wanted = there if self.analyses is None else list(self.analyses)
+        usual = [name for name in there if name not in ASKED_FOR_ONLY]
+        wanted = usual if self.analyses is None else list(self.analyses)
         for known, given, what in ((there, wanted, "analyses"), (PARTS, self.parts, "parts")):
             unknown = [name for name in given if name not in known]
             if unknown or not given:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ class Settings:
     group: NDArray[Any] | None
 
 
+ASKED_FOR_ONLY = frozenset({"map_tsne", "map_umap", "map_pacmap"})
+"""Analyses that are slow, or need further packages: they run when they are named."""
+
 ONCE_PER_SPECIES = frozenset(
     {"variance", "similarity", "silhouette", "neighbours", "spread", "intrinsic_dimension", "clusters"}
 )
@@ -63,5 +67,21 @@ def analyses(settings: Settings) -> dict[str, Ask]:
         "intrinsic_dimension": lambda x, t, of: structure.intrinsic_dimension(x, t, of, seed=seed),
         "mantel": lambda x, t, of: structure.mantel(x, t, of, permutations=999, seed=seed),
         "triplets": lambda x, t, of: structure.triplets(x, t, of, permutations=permutations, seed=seed),
+        "clade_recall": lambda x, t, of: structure.clade_recall(x, t, of, permutations=permutations, seed=seed),
+        "clade_support": lambda x, t, of: structure.clade_support(x, t, of, seed=seed),
+        "cophenetic": lambda x, t, of: structure.cophenetic(x, t, of, permutations=permutations, seed=seed),
+        "dendrogram_purity": lambda x, t, of: structure.dendrogram_purity(
+            x, t, of, permutations=permutations, seed=seed
+        ),
+        "within_between": lambda x, t, of: structure.within_between(x, t, of, seed=seed),
+        "neural_collapse": lambda x, t, of: structure.neural_collapse(x, t, of, seed=seed),
+        "hyperbolicity": lambda x, t, of: structure.hyperbolicity(x, t, of, seed=seed),
         "clusters": lambda x, t, of: structure.clusters(x, t, of, seed=seed),
+        **{f"map_{method}": partial(_map, method, seed) for method in structure.METHODS},
     }
+
+
+def _map(method: str, seed: int, x: NDArray[Any], t: NDArray[Any], of: Taxonomy) -> Any:
+    from taxoeval.structure import space_map
+
+    return space_map(x, t, of, method=method, seed=seed)  # type: ignore[arg-type]  # one of METHODS
