@@ -31,7 +31,7 @@ class Hyperbolicity:
 
 
 def hyperbolicity(
-    vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *, most: int = 300, draws: int = 19, seed: int = 0
+    vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *, most: int = 200, draws: int = 19, seed: int = 0
 ) -> Hyperbolicity:
     """Twice Gromov's delta over the diameter, of species centroids.
 
@@ -52,7 +52,7 @@ def hyperbolicity(
     Returns
     -------
     record
-        Mean over 10 base points; p is the share of draws at least as tree-like (as low).
+        Mean over 5 base points; p is the share of draws at least as tree-like (as low).
 
     Notes
     -----
@@ -79,7 +79,7 @@ def hyperbolicity(
         why = "fewer than 4 species" if len(points) < 4 else "all species are at one point"
         row = ByRank.of("relative hyperbolicity", ("",), [np.nan], n=len(points), unit="taxa", reason=(why,))
         return Hyperbolicity((row,), np.empty(0))
-    bases = rng.choice(len(points), min(10, len(points)), replace=False)
+    bases = rng.choice(len(points), min(5, len(points)), replace=False)
     value = _mean(points, bases)
     drawn = np.array([_mean(_like(points, rng), bases) for _ in range(draws)])
     p = (1 + (drawn <= value).sum()) / (1 + draws)

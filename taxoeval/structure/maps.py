@@ -104,9 +104,11 @@ def _placed(units: Floats, method: str, seed: int) -> Floats:
         return np.asarray(components[:, :2])
     if method == "tsne":
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
 
         perplexity = min(30.0, (len(units) - 1) / 3)
-        found = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
+        with threadpool_limits(1):  # the same sums in the same order on every machine
+            found = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
         return np.asarray(found, dtype=np.float64)
     return _optional(components, method, seed)
 

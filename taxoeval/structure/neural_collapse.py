@@ -30,7 +30,7 @@ class NeuralCollapse:
 
 
 def neural_collapse(
-    vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *, permutations: int = 39, seed: int = 0
+    vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *, permutations: int = 19, seed: int = 0
 ) -> NeuralCollapse:
     """Within-taxon variability and equal angles of the means of taxa, at every rank.
 
@@ -152,7 +152,7 @@ def _both(column: Ints, sums: TaxonSums, moment: Floats) -> tuple[float, float]:
     centred = mean - mean.mean(axis=0)
     _, length, direction = np.linalg.svd(centred, full_matrices=False)
     kept = length > length.max(initial=0) * 1e-9
-    inside = np.einsum("ij,jk,ik->i", direction[kept], within, direction[kept])
+    inside = (direction[kept] @ within * direction[kept]).sum(axis=1)
     nc1 = float((inside / (length[kept] ** 2 / k)).sum() / k)
     gram = centred @ centred.T
     scale = np.linalg.norm(gram)
