@@ -40,7 +40,7 @@ class Answers:
         return found
 
     def images(self, rank: str, **which: str) -> pd.Series:
-        """Mean over seeds and, for images asked about in several folds, folds."""
+        """Mean over seeds and, for birds known in several folds, over folds."""
         return self.of(**which).groupby("image")[rank].mean()
 
     def interval(self, values: pd.Series, unit: str) -> statistics.Interval:
@@ -54,6 +54,13 @@ class Answers:
     def mean(self, rank: str, **which: str) -> str:
         return f"{100 * self.images(rank, **which).mean():.1f}"
 
+    def less(self, rank: str, **which: str) -> pd.Series:
+        """By how much captions of lineages are better, image by image, with the seeds that both were trained with."""
+        other = self.of(**which)
+        base = self.of(**{**which, "captions": "taxon"})
+        base = base[base["seed"].isin(other["seed"])]
+        return base.groupby("image")[rank].mean() - other.groupby("image")[rank].mean()
+
     def spread(self, rank: str, by: str, **which: str) -> str:
         found = 100 * self.of(**which).groupby(by)[rank].mean()
         return f"{found.min():.0f}–{found.max():.0f}"
@@ -61,18 +68,16 @@ class Answers:
 
 def captions_table(answers: Answers, weights: str, held_out: str, ranks: tuple[str, ...], main: str) -> None:
     """New taxa among themselves and among all candidates, and known species, by way of writing the captions."""
-    columns = [f"{rank}" for rank in ranks]
-    columns += [f"{main}, by fold", f"{main}, taxon less this", f"among all: {main}", "seen: species"]
+    columns = [*ranks, f"{main}, by fold", f"{main}, taxon less this", f"among all: {main}", "seen: species"]
     print(f"\n**{weights}, new: {held_out}**\n")
     print(f"| captions | read by | {' | '.join(columns)} |\n|---|---|{'---|' * len(columns)}")
     first = {"weights": weights, "held_out": held_out, "prompt": "as trained"}
     for tower in TOWERS:
-        base = answers.images(main, **first, captions="taxon", tower=tower, part="new")
         for captions in answers.of(**first)["captions"].unique():
             which = {**first, "captions": captions, "tower": tower}
             cells = [answers.accuracy(rank, **which, part="new") for rank in ranks]
             cells.append(answers.spread(main, "fold", **which, part="new"))
-            less = base - answers.images(main, **which, part="new")
+            less = answers.less(main, **which, part="new")
             cells.append("" if captions == "taxon" else percent(answers.interval(less, held_out), "+"))
             cells.append(answers.mean(main, **which, part="new among all"))
             cells.append(answers.mean("species", **which, part="seen"))

@@ -44,7 +44,7 @@ class VectorFile:
 
 
 def read(path: Path, column: str | None = None, id_column: str | None = None, ids: str | None = None) -> VectorFile:
-    """Read vectors and what names them.
+    r"""Read vectors and what names them.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def read(path: Path, column: str | None = None, id_column: str | None = None, id
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "v.npy"
     >>> np.save(path, np.eye(2))
-    >>> _ = path.with_suffix(".txt").write_text("raven.jpg\\njay.jpg\\n")
+    >>> _ = path.with_suffix(".txt").write_text("raven.jpg\njay.jpg\n")
     >>> found = read(path)
     >>> found.ids["v.txt"].tolist(), found.vectors.dtype
     (['raven.jpg', 'jay.jpg'], dtype('float32'))
@@ -231,8 +231,8 @@ def _with_names(found: VectorFile, path: Path, ids: str | None, id_column: str |
         names = {beside.name: np.array(beside.read_text(encoding="utf-8").splitlines(), dtype=np.str_)}
     else:
         there = arrow.header(beside)
-        usual = [id_column] if id_column else [name for name in ID_NAMES if name in there]
-        chosen = [_one(beside, id_column, there, usual, "column of ids", "encoder.id_column")] if not usual else usual
+        chosen = [name for name in ID_NAMES if name in there and id_column is None]
+        chosen = chosen or [_one(beside, id_column, there, (), "column of ids", "encoder.id_column")]
         columns = arrow.read_columns(beside, chosen)
         names = {name: _names(beside, name, column.to_pylist()) for name, column in columns.items()}
     wrong = {len(some) for some in names.values()} - {len(found.vectors)}

@@ -1,135 +1,110 @@
-"""Vectors from files: the right one for each image, and an error that names file, row and remedy."""
+"""Vectors from files: the right one for each image, or an error that names file, image and remedy."""
 
 import hashlib
-import json
-import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import save_file
+import torch
 
-from taxoeval.encoders.precomputed import load, write_vectors
+from taxoeval.encoders import Encoder, TextEncoder, fingerprint_key
+from taxoeval.encoders.precomputed import load
 from taxoeval.errors import TaxoevalError
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 IDS = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
 
 
-@pytest.mark.parametrize("kind", ["list", "fixed", "half"])
-def test_parquet_goes_by_id(tmp_path: Path, kind):
-    path = tmp_path / "v.parquet"
-    of = {
-        "list": pa.array(VECTORS.tolist()),
-        "fixed": pa.FixedSizeListArray.from_arrays(VECTORS.ravel(), 3),
-        "half": pa.array([row.astype(np.float16) for row in VECTORS], type=pa.list_(pa.float16())),
-    }[kind]
-    pq.write_table(pa.table({"uuid": IDS, "emb": of, "n": [1, 2, 3, 4]}), path)
-    encoder = load(str(path))
-    found = encoder.vectors_of(["c.jpg", "a.jpg"])
-    np.testing.assert_array_equal(found, VECTORS[[2, 0]])
-    assert (found.dtype, encoder.dimension, encoder.name, encoder.has_text) == (np.float32, 3, "v", False)
+def parquet(path: Path, **columns) -> str:
+    pq.write_table(pa.table({**columns, "emb": VECTORS.tolist()}), path)
+    return str(path)
 
 
-def test_npy_goes_by_row_or_by_the_names_beside_it(tmp_path: Path):
-    path = tmp_path / "v.npy"
-    np.save(path, VECTORS.astype(np.float64))
-    np.testing.assert_array_equal(load(str(path)).vectors_of(["x", "y", "z", "w"]), VECTORS)
-    (tmp_path / "v.txt").write_text("\n".join(IDS))
-    np.testing.assert_array_equal(load(str(path)).vectors_of(["d.jpg"]), VECTORS[[3]])
-    (tmp_path / "other.txt").write_text("\n".join(reversed(IDS)))
-    np.testing.assert_array_equal(load(str(path), ids=str(tmp_path / "other.txt")).vectors_of(["d.jpg"]), VECTORS[[0]])
+def test_takes_the_place_of_an_encoder(tmp_path: Path):
+    encoder = load(parquet(tmp_path / "v.parquet", uuid=IDS))
+    assert isinstance(encoder, Encoder)
+    assert not isinstance(encoder, TextEncoder)
+    assert (encoder.name, encoder.dimension, encoder.has_text, encoder.module) == ("v", 3, False, None)
+    assert load(str(tmp_path / "v.parquet"), name="BioCLIP 2").name == "BioCLIP 2"
+    with pytest.raises(TaxoevalError, match=r"v\.parquet: holds vectors, no network"):
+        encoder.embed_images(torch.zeros(1, 3))
 
 
-def test_safetensors(tmp_path: Path):
-    path = tmp_path / "v.safetensors"
-    save_file({"other": np.eye(2, dtype=np.float32), "vectors": VECTORS}, path)
-    np.testing.assert_array_equal(load(str(path)).vectors_of(IDS), VECTORS)
-    assert load(str(path), column="other").dimension == 2
-    with pytest.raises(TaxoevalError, match="there is no matrix 'x'; there are other, vectors"):
-        load(str(path), column="x")
-
-
-def test_a_panoptic_project_goes_by_content(tmp_path: Path):
-    path = tmp_path / "panoptic.db"
-    contents = [b"one", b"two"]
-    with sqlite3.connect(path) as base:
-        base.execute("CREATE TABLE vector_type (id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT, params JSON)")
-        base.execute("CREATE TABLE vectors (type_id INTEGER, sha1 TEXT, data BLOB, PRIMARY KEY (type_id, sha1))")
-        for model in ("clip", "dinov2"):
-            params = json.dumps({"model": model, "greyscale": False})
-            base.execute("INSERT INTO vector_type (source, params) VALUES ('ml', ?)", (params,))
-        for kind in (1, 2):
-            for content, row in zip(contents, VECTORS, strict=False):
-                sha = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-                base.execute("INSERT INTO vectors VALUES (?, ?, ?)", (kind, sha, (kind * row).tobytes()))
-    encoder = load(str(path), column="2")
-    np.testing.assert_array_equal(encoder.vectors_of(["x", "y"], lambda i: contents[1 - i]), 2 * VECTORS[[1, 0]])
-    with pytest.raises(TaxoevalError, match=r"which vector type\? encoder\.column=NAME, one of 1, 2"):
-        load(str(path))
-    (tmp_path / "none.db").write_bytes(b"no database")
-    with pytest.raises(TaxoevalError, match="is no Panoptic project"):
-        load(str(tmp_path / "none.db"))
-
-
-@pytest.mark.parametrize("name", ["v.parquet", "v.npy"])
-def test_what_is_written_is_read(tmp_path: Path, name):
-    write_vectors(VECTORS, IDS, tmp_path / name)
-    np.testing.assert_array_equal(load(str(tmp_path / name)).vectors_of(IDS[::-1]), VECTORS[::-1])
-    with pytest.raises(ValueError, match="4 different names; got 4, 1 of them different"):
-        write_vectors(VECTORS, ["a"] * 4, tmp_path / name)
-
-
-def test_the_fingerprint_is_the_content(tmp_path: Path):
-    write_vectors(VECTORS, IDS, tmp_path / "a.parquet")
-    write_vectors(VECTORS, IDS, tmp_path / "b.parquet")
-    write_vectors(VECTORS + 1, IDS, tmp_path / "c.parquet")
-    a, b, c = (load(str(tmp_path / f"{x}.parquet")).fingerprint["sha256"] for x in "abc")
-    assert a == b != c
-
-
-def test_messages(tmp_path: Path):
+def test_each_image_gets_its_own(tmp_path: Path):
+    encoder = load(parquet(tmp_path / "v.parquet", uuid=IDS))
+    np.testing.assert_array_equal(encoder.vectors_of(["c.jpg", "a.jpg"]), VECTORS[[2, 0]])
+    np.testing.assert_array_equal(encoder.vectors_of(IDS[::-1]), VECTORS[::-1])
     with pytest.raises(
-        TaxoevalError, match=r"gone\.npy: there is no such file; give the vectors with encoder\.vectors="
+        TaxoevalError, match=r"by 'uuid', 1 of 2 images have no vector, the first 'x\.jpg' \(its ids look"
     ):
-        load(str(tmp_path / "gone.npy"))
-    (tmp_path / "v.csv").write_text("1,2")
-    with pytest.raises(TaxoevalError, match=r"v\.csv: vectors are read from \.parquet, \.npy"):
-        load(str(tmp_path / "v.csv"))
+        encoder.vectors_of(["a.jpg", "x.jpg"])
+
+
+def test_the_first_column_that_names_all_images_is_used(tmp_path: Path):
+    encoder = load(parquet(tmp_path / "v.parquet", filename=IDS, uuid=list("wxyz"), id=[1, 1, 2, 3]))
+    np.testing.assert_array_equal(encoder.vectors_of(["c.jpg"]), VECTORS[[2]])
+    np.testing.assert_array_equal(encoder.vectors_of(["w"]), VECTORS[[0]])
+    np.testing.assert_array_equal(encoder.vectors_of(["3", "2"]), VECTORS[[3, 2]])
+    with pytest.raises(
+        TaxoevalError, match=r"by 'uuid', 1 of 1 .*; by 'id', '1' has 2 vectors; keep one of each image"
+    ):
+        encoder.vectors_of(["1"])
+
+
+def test_without_ids_rows_are_images_in_order(tmp_path: Path):
     np.save(tmp_path / "v.npy", VECTORS)
+    encoder = load(str(tmp_path / "v.npy"))
+    np.testing.assert_array_equal(encoder.vectors_of(["x", "y", "z", "w"]), VECTORS)
     with pytest.raises(
         TaxoevalError, match=r"v\.npy: 4 vectors without ids for 5 images; give the ids with encoder\.ids="
     ):
-        load(str(tmp_path / "v.npy")).vectors_of(list("abcde"))
-    (tmp_path / "v.txt").write_text("a\nb\n")
-    with pytest.raises(TaxoevalError, match=r"v\.txt: 2 ids for the 4 vectors of v\.npy"):
-        load(str(tmp_path / "v.npy"))
-    bad = VECTORS.copy()
-    bad[2, 1] = np.nan
-    write_vectors(bad, IDS, tmp_path / "nan.parquet")
-    with pytest.raises(TaxoevalError, match=r"nan\.parquet: vector 2 holds NaN or infinity, and 0 others"):
-        load(str(tmp_path / "nan.parquet"))
-    write_vectors(VECTORS, IDS, tmp_path / "ids.parquet")
-    with pytest.raises(
-        TaxoevalError, match=r"1 of 2 images have no vector, the first 'x\.jpg' \(ids there look like 'a\.jpg'"
-    ):
-        load(str(tmp_path / "ids.parquet")).vectors_of(["a.jpg", "x.jpg"])
-    pq.write_table(pa.table({"id": ["a", "a"], "emb": [[1.0], [2.0]]}), tmp_path / "twice.parquet")
-    with pytest.raises(TaxoevalError, match=r"'a' has 2 vectors; keep one of each image"):
-        load(str(tmp_path / "twice.parquet")).vectors_of(["a"])
-    pq.write_table(pa.table({"id": ["a", "b", "c"], "emb": [[1.0], [2.0, 3.0], [1.0]]}), tmp_path / "odd.parquet")
-    with pytest.raises(TaxoevalError, match=r"row 1 of 'emb' has 2 numbers, others have 1"):
-        load(str(tmp_path / "odd.parquet"))
-    pq.write_table(pa.table({"id": ["a"]}), tmp_path / "none.parquet")
-    with pytest.raises(TaxoevalError, match=r"none\.parquet: there is no column of vectors"):
-        load(str(tmp_path / "none.parquet"))
-    np.save(tmp_path / "objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(TaxoevalError, match=r"objects\.npy: cannot be read as a table of numbers"):
-        load(str(tmp_path / "objects.npy"))
+        encoder.vectors_of(list("abcde"))
+
+
+def test_by_the_content_of_the_file(tmp_path: Path):
+    contents = [b"one", b"two", b"one"]
+    shas = [hashlib.sha1(content, usedforsecurity=False).hexdigest() for content in contents[:2]]
+    plain = load(parquet(tmp_path / "v.parquet", sha1=[*shas, "0", "1"]))
+    encoder = replace(plain, by_content=True)  # as read from the database of Panoptic
+    np.testing.assert_array_equal(encoder.vectors_of(["x", "y", "z"], lambda i: contents[i]), VECTORS[[0, 1, 0]])
+    with pytest.raises(TaxoevalError, match="go by the content of image files, and none are given"):
+        encoder.vectors_of(["x"])
+
+
+def test_the_fingerprint_sees_vectors_and_names(tmp_path: Path):
+    np.save(tmp_path / "a.npy", VECTORS)
+    np.save(tmp_path / "same.npy", VECTORS)
+    np.save(tmp_path / "other.npy", VECTORS + 1)
+    (tmp_path / "ids.txt").write_text("\n".join(IDS))
+    (tmp_path / "turned.txt").write_text("\n".join(IDS[::-1]))
+    found = [
+        load(str(tmp_path / name), ids=ids and str(tmp_path / ids)).fingerprint
+        for name, ids in [
+            ("a.npy", None),
+            ("same.npy", None),
+            ("other.npy", None),
+            ("a.npy", "ids.txt"),
+            ("a.npy", "turned.txt"),
+        ]
+    ]
+    keys = [fingerprint_key(one) for one in found]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
 
 
 def test_real_vectors(shared_data: Path):
-    encoder = load(str(shared_data / "embeddings" / "bioclip2_treeoflife_1k.parquet"))
-    assert (encoder.dimension, len(encoder.ids)) == (768, 1030)
+    """The 909 images with a lineage, through the table reader: BioCLIP 2's vectors as they were published."""
+    from taxoeval.datasets import table
+
+    file = shared_data / "embeddings" / "bioclip2_treeoflife_1k.parquet"
+    encoder = load(str(file))
+    dataset = table.load(file, annotations_only=True, on_bad="skip")
+    vectors = encoder.vectors_of(dataset.sample.tolist(), dataset.source.content)
+    assert (encoder.dimension, vectors.shape) == (768, (909, 768))
+    raw = pq.read_table(file, columns=["uuid", "emb"])
+    row = raw["uuid"].to_pylist().index(str(dataset.sample[500]))
+    np.testing.assert_array_equal(vectors[500], np.array(raw["emb"][row].as_py(), np.float32))
+    assert 44 < np.linalg.norm(vectors, axis=1).mean() < 58
