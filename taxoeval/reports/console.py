@@ -141,7 +141,8 @@ def _print_numbers(out: "Console", scores: Sequence[Score], run: Run) -> None:
         out.print(plain_table(scores, out.width))
         return
     shown = headlines(scores)
-    out.print(structure_table(shown, run.taxonomy.ranks, out.width))
+    if any(s.rank for s in shown):
+        out.print(structure_table(shown, run.taxonomy.ranks, out.width))
     whole = [s for s in shown if not s.rank]
     if whole:
         out.print(plain_table(whole, out.width))
