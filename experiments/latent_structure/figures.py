@@ -1,6 +1,6 @@
 """Variance by rank of several encoders in one figure, from the scores of their runs.
 
-    python experiments/latent_structure/figures.py outputs/sweeps/… experiments/latent_structure/birds_variance.png
+python experiments/latent_structure/figures.py outputs/sweeps/… experiments/latent_structure/birds_variance.png
 """
 
 import sys
