@@ -3,7 +3,7 @@
     python experiments/mini_bioclip/measure.py --out outputs/mini_bioclip
 
 Writes ``answers.parquet``, one row per photograph and question, from which ``table.py`` makes the tables of README.md.
-About half an hour on two cores; runs found in the file are not repeated.
+Half an hour of processor time; runs found in the file are not repeated.
 """
 
 import argparse
