@@ -27,7 +27,9 @@ def test_keys_are_the_arguments(file):
     signature.bind(**config)
     assert list(config) == list(signature.parameters), "every argument is in the yaml, in the order of the signature"
     for name, parameter in signature.parameters.items():
-        if name not in ("model", "pretrained", "image_size"):
+        if parameter.default is inspect.Parameter.empty and name != "model":
+            assert config[name] == "???"  # only the user knows
+        elif name not in ("model", "pretrained", "image_size"):
             assert config[name] == parameter.default
 
 
