@@ -124,15 +124,17 @@ def evaluate(
     timings: dict[str, float] = {}
     with _timed(timings, "dataset"):
         images = dataset()
+    notes = list(images.notes)
     cells: list[Cell] = []
     fingerprints: dict[str, Mapping[str, Any]] = {}
     names: dict[str, str] = {}
     dimension = 0
     for role, make in encoders.items():
-        if role == "control" and isinstance(images.source, NoImages):
-            continue  # it looks at images, and the labels came without
         if role == "control" and "encoder" in fingerprints and not dimension:
             continue  # beside answers that no vector gave, a control says nothing
+        if role == "control" and isinstance(images.source, NoImages):
+            notes.append("no control was run: it looks at images, and the labels came without")
+            continue
         try:
             with _timed(timings, f"{role}.load"):
                 encoder = make()
@@ -152,7 +154,7 @@ def evaluate(
         group=group,
         started=started,
         dataset=images.name,
-        dataset_notes=images.notes,
+        dataset_notes=tuple(notes),
         n_images=len(images),
         taxonomy=images.taxonomy,
         config=config,

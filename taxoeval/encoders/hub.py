@@ -9,6 +9,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pickle import UnpicklingError
 
 from taxoeval.errors import TaxoevalError
 
@@ -151,4 +152,6 @@ def one_line(model: str) -> Iterator[None]:
         raise
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, UnpicklingError) or "Weights only load failed" in text:  # torch's advice is to run it
+            text = "its pickled file holds more than tensors, and code out of a file is never run; use safetensors"
         raise TaxoevalError(f"cannot load {model}: {text if len(text) < 400 else text[:400] + ' ...'}") from error

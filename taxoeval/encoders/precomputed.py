@@ -129,7 +129,7 @@ class Precomputed:
 
 def load(
     vectors: str,
-    column: str | None = None,
+    column: str | int | None = None,
     id_column: str | None = None,
     ids: str | None = None,
     name: str | None = None,
@@ -178,6 +178,7 @@ def load(
     ('dinov2', 2, dtype('float32'))
     """
     path = Path(vectors).expanduser()
+    column = None if column is None else str(column)  # a number from the command line
     found = vector_files.read(path, column, id_column, ids)
     fingerprint = {
         "family": "precomputed",

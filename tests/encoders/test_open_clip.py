@@ -279,7 +279,7 @@ def test_pickled_code_is_not_run(make, tmp_path):
     folder = make.clip(tmp_path / "trap")
     (folder / "open_clip_model.safetensors").unlink()
     torch.save({"state_dict": _Trap(tmp_path / "ran")}, folder / "open_clip_pytorch_model.bin")
-    with pytest.raises(TaxoevalError, match="cannot load"):
+    with pytest.raises(TaxoevalError, match=r"cannot load .*trap: its pickled file holds more than tensors, and code"):
         load(f"local-dir:{folder}")
     assert not (tmp_path / "ran").exists()
 

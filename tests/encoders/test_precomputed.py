@@ -1,7 +1,10 @@
 """Vectors from files: the right one for each image, or an error that names file, image and remedy."""
 
 import hashlib
-from dataclasses import replace
+import os
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +70,14 @@ def test_without_ids_rows_are_images_in_order(tmp_path: Path):
 def test_by_the_content_of_the_file(tmp_path: Path):
     contents = [b"one", b"two", b"one"]
     shas = [hashlib.sha1(content, usedforsecurity=False).hexdigest() for content in contents[:2]]
-    plain = load(parquet(tmp_path / "v.parquet", sha1=[*shas, "0", "1"]))
-    encoder = replace(plain, by_content=True)  # as read from the database of Panoptic
+    with sqlite3.connect(tmp_path / "panoptic.db") as base:
+        base.execute("CREATE TABLE vector_type (id INTEGER PRIMARY KEY, source TEXT, params JSON)")
+        base.execute("CREATE TABLE vectors (type_id INTEGER, sha1 TEXT, data BLOB)")
+        base.execute("INSERT INTO vector_type VALUES (4, 'ml', '{}'), (5, 'ml', '{}')")
+        for sha, row in zip(shas, VECTORS[:2], strict=True):
+            base.execute("INSERT INTO vectors VALUES (5, ?, ?)", (sha, row.tobytes()))
+    base.close()
+    encoder = load(str(tmp_path / "panoptic.db"), column=5)  # the command line reads 5 as a number
     np.testing.assert_array_equal(encoder.vectors_of(["x", "y", "z"], lambda i: contents[i]), VECTORS[[0, 1, 0]])
     with pytest.raises(TaxoevalError, match="go by the content of image files, and none are given"):
         encoder.vectors_of(["x"])
@@ -108,3 +117,28 @@ def test_real_vectors(shared_data: Path):
     row = raw["uuid"].to_pylist().index(str(dataset.sample[500]))
     np.testing.assert_array_equal(vectors[500], np.array(raw["emb"][row].as_py(), np.float32))
     assert 44 < np.linalg.norm(vectors, axis=1).mean() < 58
+
+
+def test_from_the_command_line_without_images(tmp_path: Path):
+    """Labels and vectors in one file: the nearest is the sister; the control, which looks at images, is off."""
+    labels = {"uuid": list("abcd"), "genus": ["Corvus"] * 2 + ["Pica"] * 2, "species": ["corax"] * 2 + ["pica"] * 2}
+    vectors = [[1.0, 0.1], [1.0, 0.2], [0.1, 1.0], [0.2, 1.0]]
+    pq.write_table(pa.table({**labels, "emb": vectors}), tmp_path / "v.parquet")
+    command = (
+        "encoder=precomputed encoder.vectors=v.parquet dataset=table dataset.labels=v.parquet task=knn logger=none"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "taxoeval", *command.split(), "dataset.annotations_only=true", "hydra.run.dir=run"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no control was run: it looks at images, and the labels came without" in done.stdout
+    rows = pq.read_table(tmp_path / "run" / "scores.parquet").to_pylist()
+    first = [row for row in rows if row["decoder"] == "leaf_argmax" and row["slice"] == "all"]
+    hits = {row["rank"]: row["value"] for row in first if row["metric"] == "rank_hits" and row["k"] == 1}
+    assert (hits["genus"], hits["species"]) == (1, 1)
+    assert {row["encoder"] for row in rows} == {"v"}

@@ -1,0 +1,294 @@
+"""Image and image-text encoders that transformers loads: CLIP, SigLIP, BLIP-2, DINOv2, ViT and what else has a tower.
+
+A model with image and text vectors in one space becomes an image-text encoder; of any other model the image tower is
+taken and its tokens are pooled.
+"""
+
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from PIL import Image
+
+from taxoeval.encoders.base import (
+    Fingerprint,
+    ImageTransform,
+    canonical_json,
+    display_name,
+    library_versions,
+    stable_repr,
+    text_sha256,
+    weights_sha256,
+)
+from taxoeval.encoders.hub import one_line
+from taxoeval.encoders.open_clip_source import location_free
+from taxoeval.encoders.transformers_source import (
+    load_module,
+    load_processor,
+    load_tokenizer,
+    refuse_missing,
+    resolve,
+)
+from taxoeval.encoders.transformers_towers import (
+    BLIP2_TEMPERATURE,
+    POOLINGS,
+    choose_pooling,
+    image_tower,
+    is_blip2,
+    pooled,
+    shared_image_vectors,
+    shared_text_vectors,
+    shares_space,
+)
+from taxoeval.errors import TaxoevalError
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_TOKENIZING = threading.Lock()  # a tokenizer keeps its padding and truncation between calls, and is not to be shared
+
+
+@dataclass(frozen=True, eq=False)
+class TransformersEncoder:
+    """The image tower of a model, behind the :class:`~taxoeval.encoders.base.Encoder` protocol.
+
+    Attributes
+    ----------
+    name, dimension, fingerprint, transform, module
+        See :class:`~taxoeval.encoders.base.Encoder`.
+    pooling
+        ``shared``, ``cls``, ``mean``, ``cls+mean`` or ``pooler``.
+    prefix
+        How many class and register tokens come before the patches.
+    """
+
+    name: str
+    dimension: int
+    fingerprint: Fingerprint = field(repr=False)
+    transform: ImageTransform = field(repr=False)
+    module: torch.nn.Module = field(repr=False)
+    pooling: str
+    prefix: int
+    has_text: bool = False
+
+    @property
+    def _weight(self) -> torch.Tensor:
+        return next(self.module.parameters())
+
+    @torch.inference_mode()
+    def embed_images(self, batch: torch.Tensor) -> torch.Tensor:
+        """Image vectors, on the module's device.
+
+        Parameters
+        ----------
+        batch
+            ``(b, 3, height, width)`` transformed pictures.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(b, dimension)`` float32, not normalised.
+        """
+        pixels = batch.to(self._weight)
+        if self.pooling == "shared":
+            return shared_image_vectors(self.module, pixels).float()
+        return pooled(self.module(pixel_values=pixels), self.pooling, self.prefix).float()
+
+
+@dataclass(frozen=True, eq=False)
+class TransformersTextEncoder(TransformersEncoder):
+    """A model with both towers, behind the :class:`~taxoeval.encoders.base.TextEncoder` protocol.
+
+    Attributes
+    ----------
+    tokenizer
+        Texts to token ids.
+    context_length
+        How many tokens the text tower reads.
+    reads_padding
+        Whether the text tower was trained to read the padding too, as SigLIP was: it gets no mask then.
+    logit_scale, logit_bias
+        See :class:`~taxoeval.encoders.base.TextEncoder`.
+    """
+
+    tokenizer: Any = field(repr=False, kw_only=True)
+    context_length: int = field(kw_only=True)
+    reads_padding: bool = field(kw_only=True)
+    logit_scale: float = field(kw_only=True)
+    logit_bias: float = field(kw_only=True)
+    has_text: bool = True
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Text vectors, on the module's device. Texts that the model must cut are warned about.
+
+        Parameters
+        ----------
+        texts
+            ``m`` texts, used as they are.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(m, dimension)`` float32, not normalised.
+        """
+        if not texts:
+            return torch.empty(0, self.dimension, device=self._weight.device)
+        tokens = {key: value.to(self._weight.device) for key, value in self._tokens(list(texts)).items()}
+        return shared_text_vectors(self.module, tokens).float()
+
+    def _tokens(self, texts: list[str]) -> dict[str, torch.Tensor]:
+        with _TOKENIZING:
+            whole = self.tokenizer(texts, padding=False, truncation=False, verbose=False)["input_ids"]
+            # Padded to the full length always: a vector then does not depend on the texts beside it.
+            found = self.tokenizer(
+                texts, padding="max_length", truncation=True, max_length=self.context_length, return_tensors="pt"
+            )
+        cut = [text for text, ids in zip(texts, whole, strict=True) if len(ids) > self.context_length]
+        if cut:
+            warnings.warn(
+                f"{self.name} reads {self.context_length} tokens: {len(cut)} of {len(texts)} texts are longer and lose "
+                f"their end, the first being {cut[0]!r}",
+                stacklevel=4,
+            )
+        keys = ("input_ids",) if self.reads_padding else ("input_ids", "attention_mask")
+        return {key: found[key] for key in keys}
+
+
+def load(
+    model: str, pooling: str = "auto", precision: str = "fp32", greyscale: bool = False, name: str | None = None
+) -> TransformersEncoder:
+    """Load a transformers model as an encoder, with its own preprocessing and tokenizer.
+
+    Parameters
+    ----------
+    model
+        ``owner/name`` of the hub, with ``@revision`` if need be, or ``local-dir:FOLDER`` with ``config.json``,
+        weights, ``preprocessor_config.json`` and, for texts, the tokenizer's files.
+    pooling
+        ``shared``: the space that images and texts share. Of the image tower alone, without texts: ``cls`` the class
+        token, ``mean`` the patches' mean (class and register tokens left out), ``cls+mean`` both, ``pooler`` the
+        model's own. ``auto``: ``shared`` where there is such a space, else what the model itself hands on.
+    precision
+        ``"fp32"``, ``"fp16"`` or ``"bf16"`` arithmetic; vectors are float32 in any case.
+    greyscale
+        Remove colour before preprocessing.
+    name
+        Name in tables; from the id if not given.
+
+    Returns
+    -------
+    TransformersEncoder
+        In evaluation mode, on the CPU; a `TransformersTextEncoder` where texts share the space.
+
+    Raises
+    ------
+    TaxoevalError
+        If the id is wrong, a file is missing and cannot be fetched, a weight is missing, the model takes no pictures
+        of one size, or there is no such pooling.
+
+    Notes
+    -----
+    No code of a repository is run, and of pickled weights only tensors are read.
+    """
+    if precision not in PRECISIONS:
+        raise TaxoevalError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
+    if pooling not in POOLINGS:
+        raise TaxoevalError(f"pooling={pooling!r} is not one of {', '.join(POOLINGS)}")
+    source = resolve(model)
+    module, missing = load_module(source, model)
+    n_weights = len(module.state_dict())
+    transform = ImageTransform(load_processor(source, model), greyscale)
+    shared = pooling == "shared" or (pooling == "auto" and shares_space(module))
+    if shared and not shares_space(module):
+        raise TaxoevalError(f"{model}: images and texts share no space; pooling=auto takes its image tower")
+    whole, prefix, asked = module, 0, pooling
+    if not shared:
+        module = image_tower(module, model)
+    blank = _blank(transform, model)
+    with one_line(model), torch.inference_mode():
+        if shared:
+            pooling, dimension = "shared", shared_image_vectors(module, blank).shape[1]
+        else:
+            output = module(pixel_values=blank)
+            pooling, prefix = choose_pooling(module, pooling, output, _patches(module, blank), model)
+            dimension = pooled(output, pooling, prefix).shape[1]
+    refuse_missing(model, [key for key in missing if shared or _matters(key, module, whole, pooling)], n_weights)
+    module = module.to(PRECISIONS[precision])
+    known: Any = module.config
+    config = {k: v for k, v in known.to_dict().items() if k not in _NOT_OF_THE_MODEL}
+    fingerprint: dict[str, str | int | float | bool | None] = {
+        "family": "transformers",
+        "id": location_free(model),
+        "weights_sha256": weights_sha256(module.state_dict()),
+        "config_sha256": text_sha256(canonical_json(config)),
+        "transform": stable_repr(transform.preprocess),
+        "pooling": pooling,
+        "normalised": "each query" if shared and is_blip2(module) else False,
+        "dtype": precision,
+        "greyscale": greyscale,
+        **library_versions("torch", "torchvision", "transformers", "Pillow"),
+    }
+    asked = "" if asked == "auto" else asked.replace("+", "")
+    variations = (asked, precision if precision != "fp32" else "", "grey" if greyscale else "")
+    name = name or display_name(model.partition("@")[0], *variations)
+    fields = (transform, module, pooling, prefix)
+    if not shared:
+        return TransformersEncoder(name, dimension, fingerprint, *fields)
+    tokenizer = load_tokenizer(source, model)
+    texts = _texts(module, tokenizer)
+    fingerprint |= {
+        "tokenizer": type(tokenizer).__name__,
+        "context_length": texts["context_length"],
+        "padding_side": tokenizer.padding_side,
+        "reads_padding": texts["reads_padding"],
+    }
+    return TransformersTextEncoder(name, dimension, fingerprint, *fields, tokenizer=tokenizer, **texts)
+
+
+_NOT_OF_THE_MODEL = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")
+
+
+def _blank(transform: ImageTransform, model: str) -> torch.Tensor:
+    """A blank picture as the model takes it, after a check that it takes pictures of one size."""
+    with one_line(model):
+        wide, high = (transform(Image.new("RGB", size)) for size in ((96, 64), (64, 96)))
+    if wide.ndim != 3 or wide.shape != high.shape:
+        raise TaxoevalError(
+            f"{model} turns a wide picture into numbers of shape {tuple(wide.shape)}, a high one into "
+            f"{tuple(high.shape)}: it takes no pictures of one size; choose a sibling that does"
+        )
+    return wide[None]
+
+
+def _patches(tower: Any, blank: torch.Tensor) -> int:
+    """Into how many patches a tower cuts a picture; 0 if it says nothing of patches."""
+    size = getattr(tower.config, "patch_size", None)
+    if not isinstance(size, int | list | tuple):
+        return 0
+    rows, columns = (size, size) if isinstance(size, int) else (size[0], size[-1])
+    return int(blank.shape[-2] // rows * (blank.shape[-1] // columns))
+
+
+def _matters(key: str, tower: torch.nn.Module, whole: torch.nn.Module, pooling: str) -> bool:
+    """Whether a missing weight changes the vector: the text tower does not, nor a pooler that is not used."""
+    if tower is not whole:
+        if not key.startswith("vision_model."):
+            return False
+        key = key.removeprefix("vision_model.")
+    return pooling == "pooler" or not key.startswith("pooler.")
+
+
+def _texts(module: torch.nn.Module, tokenizer: Any) -> dict[str, Any]:
+    """How a model reads texts, and its scale and bias."""
+    net: Any = module
+    blip2 = is_blip2(module)
+    config = net.config.qformer_config if blip2 else net.config.text_config
+    bias = getattr(net, "logit_bias", None)
+    return {
+        "context_length": int(min(tokenizer.model_max_length, config.max_position_embeddings)),
+        "reads_padding": str(net.config.model_type).startswith("siglip"),
+        "logit_scale": 1 / BLIP2_TEMPERATURE if blip2 else float(net.logit_scale.detach().float().exp()),
+        "logit_bias": 0.0 if bias is None else float(bias.detach().float()),
+    }

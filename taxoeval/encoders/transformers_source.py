@@ -1,0 +1,270 @@
+"""Where the files of a transformers model are, and loading them without transformers' silent fallbacks.
+
+transformers gives random weights to whatever a checkpoint lacks and only logs it, takes the number format of the file,
+and picks a picture processor by what is installed. Here the first is an error and the others are fixed.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from taxoeval.encoders.hub import hub_files, one_line
+from taxoeval.errors import TaxoevalError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CONFIG_FILE = "config.json"
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model", "vocab.json")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model by its place.
+
+    Attributes
+    ----------
+    place
+        Folder, or repository of the hub.
+    revision
+        Branch, tag or commit of the repository.
+    local
+        Whether it is a folder.
+    """
+
+    place: str
+    revision: str | None = None
+    local: bool = False
+
+    def access(self, *wanted: tuple[str, ...]) -> AbstractContextManager[None]:
+        """Block in which files of the model are found; each file by its acceptable names."""
+        if self.local:
+            return nullcontext()
+        repo = f"{self.place}@{self.revision}" if self.revision else self.place
+        return hub_files(
+            [(repo, names) for names in wanted], local="model=local-dir:FOLDER with the repository's files"
+        )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What every ``from_pretrained`` is told: the revision, and to run no code out of a repository."""
+        found: dict[str, Any] = {"trust_remote_code": False}
+        return {**found, "revision": self.revision} if self.revision else found
+
+
+def resolve(model: str) -> Source:
+    """The place that an id names.
+
+    Parameters
+    ----------
+    model
+        ``owner/name``, ``hf-hub:owner/name``, either with ``@revision``, or ``local-dir:FOLDER``.
+
+    Raises
+    ------
+    TaxoevalError
+        If it is none of these, the folder lacks a file, or transformers is not installed.
+
+    Examples
+    --------
+    >>> resolve("hf-hub:facebook/dinov2-base@main")
+    Source(place='facebook/dinov2-base', revision='main', local=False)
+    """
+    if find_spec("transformers") is None:
+        raise TaxoevalError(f"{model} needs transformers: pip install 'taxoeval[transformers]'")
+    scheme, colon, rest = model.partition(":")
+    if scheme == "local-dir" and colon:
+        return Source(str(_checked_folder(Path(rest))), local=True)
+    repo, _, revision = (rest if scheme == "hf-hub" and colon else model).partition("@")
+    if repo.count("/") != 1 or ":" in repo:
+        raise TaxoevalError(f"model={model}: write OWNER/NAME of the hub, or local-dir:FOLDER")
+    return Source(repo, revision or None)
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise TaxoevalError(f"local-dir:{folder} is not a folder (looked for {folder.absolute()})")
+    try:
+        known = "model_type" in json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TaxoevalError(f"local-dir:{folder} holds no {CONFIG_FILE}, which says what the weights are for") from None
+    except (ValueError, TypeError) as error:
+        raise TaxoevalError(f"{folder / CONFIG_FILE} is not JSON: {error}") from None
+    if not known:
+        raise TaxoevalError(
+            f"{folder / CONFIG_FILE} has no 'model_type': it is no transformers model; try encoder=timm"
+        )
+    for what, names in (("weights", WEIGHT_FILES), ("picture processor", PROCESSOR_FILES)):
+        if not any((folder / name).is_file() for name in names):
+            raise TaxoevalError(f"local-dir:{folder} holds no {what}: put {names[0]} beside {CONFIG_FILE}")
+    return folder
+
+
+def load_module(source: Source, model: str) -> tuple[torch.nn.Module, list[str]]:
+    """The model in evaluation mode in float32, and the names of the weights that its files lack.
+
+    Parameters
+    ----------
+    source
+        Its place.
+    model
+        Its id, for messages.
+
+    Raises
+    ------
+    TaxoevalError
+        If it cannot be loaded. Pickled code is refused: weights are safetensors, or bare tensors in a pickle.
+    """
+    from transformers import AutoConfig, AutoModel, Blip2ForImageTextRetrieval
+
+    with source.access((CONFIG_FILE,), WEIGHT_FILES), one_line(model), quiet():
+        config = AutoConfig.from_pretrained(source.place, **source.arguments)
+        maker: Any = Blip2ForImageTextRetrieval if config.model_type == "blip-2" else AutoModel
+        module, told = maker.from_pretrained(
+            source.place,
+            config=config,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are told of, and refused below with their shapes
+            weights_only=True,
+            **source.arguments,
+        )
+    wrong = sorted(told["mismatched_keys"])
+    if wrong:
+        named = "; ".join(f"{key} {tuple(file)} for {tuple(net)}" for key, file, net in wrong[:3])
+        raise TaxoevalError(f"{model}: {len(wrong)} weights are not of the architecture in {CONFIG_FILE}: {named}")
+    return module.eval().requires_grad_(False).float(), sorted(told["missing_keys"])
+
+
+def refuse_missing(model: str, missing: list[str], n_weights: int) -> None:
+    """Stop where weights that the vector depends on would be random.
+
+    Parameters
+    ----------
+    model
+        Its id.
+    missing
+        Names of weights that the files lack.
+    n_weights
+        How many there should be.
+
+    Raises
+    ------
+    TaxoevalError
+        If there are any.
+
+    Examples
+    --------
+    >>> refuse_missing("net", ["pooler.bias"], 200)
+    Traceback (most recent call last):
+    ...
+    taxoeval.errors.TaxoevalError: net: its files lack 1 of 200 weights (pooler.bias); they would be random
+    """
+    if missing:
+        named = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        raise TaxoevalError(
+            f"{model}: its files lack {len(missing)} of {n_weights} weights ({named}); they would be random"
+        )
+
+
+@dataclass(frozen=True)
+class Processor:
+    """A transformers picture processor as a transform: one picture to one tensor."""
+
+    process: Callable[..., Any]
+
+    def __call__(self, image: "Image.Image") -> torch.Tensor:
+        """Tensor ``(3, height, width)`` of one RGB picture."""
+        pixels: torch.Tensor = self.process(images=image, return_tensors="pt")["pixel_values"][0]
+        return pixels
+
+    def __repr__(self) -> str:
+        return repr(self.process)
+
+
+def load_processor(source: Source, model: str) -> Processor:
+    """The preprocessing that the model was published with, in Pillow where transformers has it so.
+
+    The two kinds of processor, of Pillow and of torchvision, resize a little differently; models were published with
+    the first, and which one is taken must not depend on what else is installed.
+
+    Parameters
+    ----------
+    source
+        Its place.
+    model
+        Its id, for messages.
+
+    Raises
+    ------
+    TaxoevalError
+        If there is none.
+    """
+    import transformers
+
+    new = int(transformers.__version__.split(".")[0]) >= 5
+    chosen: dict[str, Any] = {"backend": "pil"} if new else {"use_fast": False}
+    with source.access(PROCESSOR_FILES), one_line(model), quiet():
+        maker: Any = transformers.AutoImageProcessor
+        return Processor(maker.from_pretrained(source.place, **chosen, **source.arguments))
+
+
+def load_tokenizer(source: Source, model: str) -> Any:
+    """The tokenizer of a model with texts.
+
+    Parameters
+    ----------
+    source
+        Its place.
+    model
+        Its id, for messages.
+
+    Raises
+    ------
+    TaxoevalError
+        If there is none.
+    """
+    from transformers import AutoTokenizer
+
+    if source.local and not any((Path(source.place) / name).is_file() for name in TOKENIZER_FILES):
+        raise TaxoevalError(
+            f"{model} holds no tokenizer: put {TOKENIZER_FILES[0]} and {TOKENIZER_FILES[1]} there, or pooling=cls to "
+            "use its images only"
+        )
+    with source.access(TOKENIZER_FILES), one_line(model), quiet():
+        return AutoTokenizer.from_pretrained(source.place, **source.arguments)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers from printing tables and bars while it loads; what matters is checked here.
+
+    Examples
+    --------
+    >>> with quiet():
+    ...     pass
+    """
+    from transformers.utils import logging as told
+
+    logging: Any = told
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
