@@ -109,6 +109,10 @@ def clade_recall(
     the largest over nodes of members below it by members or below it, tells near misses from families torn to pieces.
     What it is by chance depends on the size of the taxa, 1 / size and more: read it against its null.
 
+    Species that share a genus share its family and order: what genera alone do raises the Jaccard of coarser ranks too,
+    and the p of a rank is for "the taxonomy has no bearing on where a species lies". Numbers of images that go with the
+    clade pass for structure too (``experiments/validity/structure_trees.md``).
+
     The plain Robinson-Foulds distance also counts the clades that the dendrogram has and the taxonomy has not, most of
     which resolve a polytomy; its floor says how many that must be.
 

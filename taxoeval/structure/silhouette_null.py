@@ -163,9 +163,13 @@ def _of_siblings(at: RankTaxa, below: RankTaxa | None, sums: TaxonSums, product:
     known = np.zeros(units, dtype=bool)
     known[below.row if below is not None else np.arange(units)] = True
     known &= at.part >= 0
+    # a taxon of which no part is known changes with none, but stays for others to be near to
+    still = (at.part >= 0) & ~np.isin(at.part, at.part[known])
+    known |= still
     taxa, code = np.unique(at.part[known], return_inverse=True)
     taxon, home = np.full(units, -1), np.full(units, -1)
     taxon[known], home[known] = code, at.parent[at.part[known]]
+    home[still] = -2 - at.part[still]
     part, weight = at.part_of_label[spread.label], spread.weight(sums.count)
     return Parts(Shuffle(taxon, home), gather @ product, count, part, weight, spread.square, at.parent[taxa])
 

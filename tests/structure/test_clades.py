@@ -238,6 +238,15 @@ def test_purity_of_images_reaches_the_finest_rank_and_draws_some():
         dendrogram_purity(vectors, taxon, taxonomy, of="genera")
 
 
+def test_images_left_over_do_not_go_to_whole_clades():
+    """24 species and 36 images: the twelve second images must not all be of the first species in the tree."""
+    vectors, taxon, taxonomy = planted()
+    leaves = dendrogram_purity(vectors, taxon, taxonomy, of="images", most=36, permutations=0).leaf_taxon
+    count = np.unique(leaves, return_counts=True)[1]
+    assert sorted(count) == [1] * 12 + [2] * 12
+    assert 1 < count[:12].sum() - 12 < 11
+
+
 def test_null_of_purity_of_images_keeps_species_together():
     """Species far apart, genera of no account: at the genus a permuted tree has as much purity as the true one."""
     vectors, taxon, taxonomy = planted(effects=(0, 0, 0, 3.0), noise=0.1, dimension=40)
