@@ -154,7 +154,7 @@ def coverage(sets: int) -> dict[str, list[float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=200)
+    parser.add_argument("--sets", type=int, default=400)
     parser.add_argument("--permutations", type=int, default=99)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("structure_trees.json"))
