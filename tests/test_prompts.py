@@ -209,8 +209,11 @@ def test_a_wrong_clade_shares_as_little_as_it_can(two_kingdoms, taxonomy):
     one_kingdom = Taxonomy.from_lineages([RAVEN, CARP], ranks=RANKS)  # no class is known of the carp: orders differ
     text = counterfactual(one_kingdom, "wrong_clade", names=["Corvus corax"])[0]
     assert text == "Animalia Chordata Cypriniformes Cyprinidae Corvus corax"
-    with pytest.raises(TaxoevalError, match="Corvidae is the only lineage of its ranks"):
+    with pytest.raises(TaxoevalError, match="Corvus corax has the only ancestors of their ranks"):
         counterfactual(Taxonomy.from_lineages([RAVEN, MAGPIE], ranks=RANKS), "wrong_clade", names=["Corvus corax"])
+    # the only phylum keeps what stands above it; its families do not
+    upper = counterfactual(one_kingdom, "wrong_clade", names=["Chordata", "Corvidae"])
+    assert upper == ["Animalia Chordata", "Animalia Chordata Cypriniformes Corvidae"]
 
 
 def test_nonsense_is_one_word_for_each_ancestor(two_kingdoms):

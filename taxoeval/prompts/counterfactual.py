@@ -51,12 +51,13 @@ def counterfactual_texts(
     Returns
     -------
     list of str
-        ``m`` texts. A taxon with less than two ancestors cannot be shuffled, one without any not be changed.
+        ``m`` texts. A taxon with less than two ancestors cannot be shuffled, one without any not be changed, nor one
+        whose ancestors are the only ones of their ranks (``wrong_clade``): these keep their own.
 
     Raises
     ------
     TaxoevalError
-        If there is no such kind, the text type has no lineage, or the taxonomy is all one path (``wrong_clade``).
+        If there is no such kind, the text type has no lineage, or nobody's ancestors are elsewhere (``wrong_clade``).
 
     Examples
     --------
@@ -70,7 +71,7 @@ def counterfactual_texts(
     """
     refuse_unfit(kind, text_type)
     elsewhere = _Elsewhere(taxonomy)
-    written = []
+    written, alone = [], []
     for taxon in map(int, taxa):
         above = _ancestors(taxonomy, taxon)
         names = [str(taxonomy.names[i]) for i in above]
@@ -80,11 +81,18 @@ def counterfactual_texts(
         elif kind == "dropped":
             names = []
         elif kind == "wrong_clade" and above:
-            names = [str(taxonomy.names[i]) for i in elsewhere.lineage(above, rng)]
+            other = elsewhere.lineage(above, rng)
+            alone.append(not other)
+            names = [str(taxonomy.names[i]) for i in other] or names
         elif kind == "nonsense":
             names = [_word(_generator(seed, name), len(name)) for name in names]
         text = " ".join([*(name.capitalize() for name in names), scientific_name(taxonomy, taxon)])
         written.append(with_common_name(text, str(common_name[taxon])) if text_type == "taxon_com" else text)
+    if alone and all(alone) and not any(elsewhere.lineage(_ancestors(taxonomy, leaf), rng) for leaf in taxonomy.leaves):
+        raise TaxoevalError(
+            f"counterfactual 'wrong_clade': like all here, {taxonomy.path(int(taxa[0]))} has the only ancestors "
+            "of their ranks; use nonsense, or a dataset with more than one clade"
+        )
     return written
 
 
@@ -137,16 +145,16 @@ class _Elsewhere:
         self.pools: dict[tuple[int, int], NDArray[np.int64]] = {}
 
     def lineage(self, above: list[int], rng: np.random.Generator) -> list[int]:
-        """Ancestors of another taxon of the rank of the last of ``above``, from outside the coarsest clade it can."""
+        """Ancestors of another taxon of the rank of the last of ``above``, from outside the coarsest clade it can.
+
+        Empty where there is no other.
+        """
         for clade in above:
             pool = self._pool(clade, int(self.taxonomy.rank[above[-1]]))
             if len(pool):
                 other = int(pool[rng.integers(len(pool))])
                 return [int(i) for i in self.taxonomy.ancestor[other] if i >= 0]
-        raise TaxoevalError(
-            f"counterfactual 'wrong_clade': {self.taxonomy.path(above[-1])} is the only lineage of its ranks in the "
-            "taxonomy; use nonsense, or a dataset with more than one clade"
-        )
+        return []
 
     def _pool(self, clade: int, rank: int) -> NDArray[np.int64]:
         """Taxa of a rank whose taxon at the clade's rank is known and another."""
