@@ -1,13 +1,11 @@
 """One evaluation from the first image to the last report: embed once, ask every task, write, show, log."""
 
-import hashlib
-import json
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from taxoeval.datasets.images import NoImages
+from taxoeval.embedding.progress import progress_bar
 from taxoeval.encoders.base import fingerprint_key, text_sha256
 from taxoeval.encoders.precomputed import Precomputed
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
-from taxoeval.reports.cell_store import CellStore, Overwrite, content_of_files
+from taxoeval.reports.cell_key import given, task_settings
+from taxoeval.reports.cell_store import CellStore, Overwrite
 from taxoeval.reports.figures import draw_all
 from taxoeval.reports.files import read_run
 from taxoeval.reports.html import write_report
@@ -121,47 +121,45 @@ def evaluate(
         return cast(Status, read_run(folder).meta["status"])
     started = datetime.now(UTC).isoformat(timespec="seconds")
     store = CellStore(Path(runtime.cells).expanduser() if runtime.cells else None, runtime.overwrite)
-    timings: dict[str, float] = {}
-    with _timed(timings, "dataset"):
+    found = _Found()
+    with _timed(found.timings, "dataset"):
         images = dataset()
-    notes = list(images.notes)
-    cells: list[Cell] = []
-    fingerprints: dict[str, Mapping[str, Any]] = {}
-    names: dict[str, str] = {}
-    dimension = 0
-    for role, make in encoders.items():
-        if role == "control" and "encoder" in fingerprints and not dimension:
-            continue  # beside answers that no vector gave, a control says nothing
-        if role == "control" and isinstance(images.source, NoImages):
-            notes.append("no control was run: it looks at images, and the labels came without")
-            continue
-        try:
-            with _timed(timings, f"{role}.load"):
-                encoder = make()
-            fingerprints[role], names[role], dimension = encoder.fingerprint, encoder.name, encoder.dimension
-            with _timed(timings, f"{role}.embed"):
-                subject = replace(_embed(encoder, images, runtime), decoding=decoding)
-        except Exception as error:
-            cells += [_failed(names.get(role, role), role, task, error, folder) for task in tasks]
-            continue
-        about = _digest_of(subject, encoder)
-        for key, task in tasks.items():
-            settings = _settings(config, key)
-            ask = partial(_ask, encoder.name, role, key, task, subject, folder)
-            cells.append(store.get({**about, **settings}, encoder.name, role, key, ask) if settings else ask())
+    found.notes += images.notes
+    with progress_bar("evaluating", len(encoders) * len(tasks), "tasks", shown=runtime.progress) as advance:
+        for role, make in encoders.items():
+            if role == "control" and "encoder" in found.fingerprints and not found.dimension:
+                continue  # beside answers that no vector gave, a control says nothing
+            if role == "control" and isinstance(images.source, NoImages):
+                found.notes.append("no control was run: it looks at images, and the labels came without")
+                continue
+            try:
+                subject, about = _subject(role, make, images, decoding, runtime, found)
+                if role == "encoder" and getattr(logger, "embeddings", False):
+                    found.embeddings = subject.embeddings
+            except Exception as error:
+                found.cells += [_failed(found.names.get(role, role), role, task, error, folder) for task in tasks]
+                continue
+            for key, task in tasks.items():
+                settings = task_settings(config, key)
+                ask = partial(_ask, found.names[role], role, key, task, subject, folder)
+                cell = store.get({**about, **settings}, found.names[role], role, key, ask) if settings else ask()
+                found.cells.append(cell)
+                advance(1)
     run = Run(
-        name=name or f"{images.name}__{names.get('encoder', 'encoder')}",
+        name=name or f"{images.name}__{found.names.get('encoder', 'encoder')}",
         group=group,
         started=started,
         dataset=images.name,
-        dataset_notes=tuple(notes),
+        dataset_notes=tuple(found.notes),
         n_images=len(images),
         taxonomy=images.taxonomy,
         config=config,
-        fingerprints=fingerprints,
-        cells=tuple(cells),
-        timings=timings,
-        warnings=prompt_differences(cells),
+        fingerprints=found.fingerprints,
+        cells=tuple(found.cells),
+        timings=found.timings,
+        hashes={"labels": found.labels, "vectors": found.vectors},
+        warnings=prompt_differences(found.cells),
+        embeddings=found.embeddings,
     )
     write_run(run, folder)
     write_mistakes(run, folder)
@@ -174,6 +172,40 @@ def evaluate(
     if outcome.message:
         print(outcome.message)
     return run.status
+
+
+@dataclass
+class _Found:
+    """What an evaluation has found so far."""
+
+    cells: list[Cell] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    vectors: dict[str, str] = field(default_factory=dict)
+    labels: str | None = None
+    dimension: int = 0
+    embeddings: Embeddings | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+def _subject(
+    role: str,
+    make: Callable[[], "Encoder"],
+    images: "ImageDataset",
+    decoding: Decoding,
+    runtime: Runtime,
+    found: _Found,
+) -> tuple[Subject, dict[str, Any]]:
+    """What the tasks are given of one encoder, and what identifies it; both are noted as far as they come."""
+    with _timed(found.timings, f"{role}.load"):
+        encoder = make()
+    found.fingerprints[role], found.names[role], found.dimension = encoder.fingerprint, encoder.name, encoder.dimension
+    with _timed(found.timings, f"{role}.embed"):
+        subject = replace(_embed(encoder, images, runtime), decoding=decoding)
+    about = given(subject, encoder)
+    found.labels, found.vectors[role] = about["labels"], about["vectors"]
+    return subject, about
 
 
 def _picture(run: Run, images: "ImageDataset", folder: Path) -> None:
@@ -220,36 +252,6 @@ def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Sub
 def _no_vectors(dataset: "ImageDataset") -> Embeddings:
     """Embeddings without dimensions."""
     return Embeddings(np.zeros((len(dataset), 0), dtype=np.float32), dataset.taxon, dataset.sample, "none")
-
-
-def _settings(config: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """What the numbers of a task depend on besides vectors and labels; nothing where that is not on record."""
-    task = config.get("task", {}).get(key)
-    if task is None:
-        return {}
-    settings = {"task": task, "decoding": config.get("decoding")}
-    return {**settings, "files": content_of_files(settings)}
-
-
-def _digest_of(subject: Subject, encoder: "Encoder") -> dict[str, Any]:
-    """What identifies the vectors and the labels that the tasks are given."""
-    hasher = hashlib.sha256()
-    images = subject.embeddings
-    groups = [] if subject.group is None else subject.group.tolist()
-    for part in (
-        images.sample.tolist(),
-        images.taxon.tolist(),
-        list(subject.common_name),
-        subject.label.tolist(),
-        groups,
-    ):
-        hasher.update(json.dumps(part).encode() + b"\n")
-    return {
-        "vectors": images.source,
-        "encoder": dict(encoder.fingerprint),
-        "labels": hasher.hexdigest(),
-        "taxonomy": subject.taxonomy.digest,
-    }
 
 
 def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder: Path) -> Cell:

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from taxoeval.encoders.base import canonical_json
 from taxoeval.errors import TaxoevalError
 from taxoeval.reports.cell_files import load_cell, save_cell
+from taxoeval.reports.provenance import code_sha256
 from taxoeval.reports.run import Cell
 
 Overwrite = Literal["only_missing", "always", "never", "only_cached"]
@@ -114,14 +114,3 @@ def _is_file(name: str | Path) -> bool:
         return bool(str(name)) and Path(name).is_file()
     except (OSError, ValueError):  # too long, or holds what no name may hold
         return False
-
-
-@cache
-def code_sha256() -> str:
-    """Digest of the source of this package: results of other code are other results."""
-    package = Path(__file__).resolve().parents[1]
-    hasher = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        content = file.read_bytes()
-        hasher.update(f"{file.relative_to(package).as_posix()}\n{len(content)}\n".encode() + content)
-    return hasher.hexdigest()

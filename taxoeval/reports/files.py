@@ -19,7 +19,7 @@ from taxoeval.errors import TaxoevalError
 from taxoeval.reports.atomic import together
 from taxoeval.reports.columns import prediction_schema, prediction_tables, score_table
 from taxoeval.reports.image_values import image_schema, image_tables
-from taxoeval.reports.provenance import git, host, versions
+from taxoeval.reports.provenance import code_sha256, git, host, versions
 from taxoeval.reports.run import Cell, LogOutcome, Run
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def plain(value: Any, where: str = "value") -> Any:
 
 def _meta(run: Run) -> dict[str, Any]:
     taxonomy = run.taxonomy
+    config = plain(run.config, "config")
     counts = np.bincount(taxonomy.rank, minlength=taxonomy.n_ranks)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -189,7 +190,12 @@ def _meta(run: Run) -> dict[str, Any]:
             "digest": taxonomy.digest,
             "n_taxa": dict(zip(taxonomy.ranks, counts.tolist(), strict=True)),
         },
-        "config": plain(run.config, "config"),
+        "hashes": {
+            **plain(run.hashes, "hashes"),
+            "config": hashlib.sha256(_json(config).encode()).hexdigest(),
+            "code": code_sha256(),
+        },
+        "config": config,
         "fingerprints": plain(run.fingerprints, "fingerprints"),
         "cells": [_cell(cell, run.taxonomy_of(cell).digest) for cell in run.cells],
         "warnings": list(run.warnings),

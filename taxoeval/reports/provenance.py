@@ -1,9 +1,11 @@
 """Where numbers come from: versions, code, machine. Nothing that names a person, a computer or a path."""
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,17 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+@cache
+def code_sha256() -> str:
+    """Digest of the source of this package: results of other code are other results."""
+    package = Path(__file__).resolve().parents[1]
+    hasher = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        content = file.read_bytes()
+        hasher.update(f"{file.relative_to(package).as_posix()}\n{len(content)}\n".encode() + content)
+    return hasher.hexdigest()
 
 
 def host() -> dict[str, Any]:

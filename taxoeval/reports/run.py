@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
-from taxoeval.records import Predictions, Score
+from taxoeval.records import Embeddings, Predictions, Score
 from taxoeval.taxonomy import Taxonomy
 
 Status = Literal["ok", "unsupported", "failed"]
@@ -112,8 +112,13 @@ class Run:
         One per encoder and task.
     timings
         Seconds by step.
+    hashes
+        What tells whether two runs were given the same: ``labels`` and, by role, ``vectors``.
     warnings
         Why some of its numbers should not be compared with others of it, one sentence each.
+    embeddings
+        The vectors of the encoder under evaluation, where the logger wants them. Not kept in the files of the run: the
+        store has them.
 
     Examples
     --------
@@ -133,8 +138,10 @@ class Run:
     dataset_notes: tuple[str, ...] = ()
     n_images: int = 0
     timings: Mapping[str, float] = field(default_factory=dict)
+    hashes: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     group: str | None = None
+    embeddings: Embeddings | None = None
 
     @property
     def status(self) -> Status:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_hits, statistics
 from taxoeval.records import Predictions, Score
@@ -98,9 +99,11 @@ class FewShot:
         units = normalised(subject.embeddings.vectors, "few_shot")
         drawn = folds_of(subject.embeddings.taxon, self.shots, self.folds, self.shuffle)
         parts: list[Part] = []
-        results = [
-            self._one(shots, folds, units, subject, parts) for shots, folds in zip(self.shots, drawn, strict=True)
-        ]
+        with progress_bar("few-shot", len(drawn), "numbers of shots") as advance:
+            results = []
+            for shots, folds in zip(self.shots, drawn, strict=True):
+                results.append(self._one(shots, folds, units, subject, parts))
+                advance(1)
         if not any(one.scores for one in results):
             raise UnsupportedError(
                 f"{self.name} needs a label with more than {min(self.shots)} images, to support and to test it, and "

@@ -13,6 +13,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor
 
 from taxoeval.embedding.predict import _quiet, choose_device
+from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError
 from taxoeval.tasks.probe_heads import Head
 from taxoeval.tasks.probe_layer import Examples, Floats, Layer, Settings, Shuffled, loader
@@ -104,7 +105,7 @@ def train(
 
 def _fit(layer: "Layer", keeper: "_Keeper", settings: Settings, resume: Path | None, n: int) -> None:
     on_interrupt = signal.getsignal(signal.SIGINT)
-    with _quiet():
+    with _quiet(), progress_bar("training the probe", settings.epochs, "epochs") as advance:
         trainer = lightning.Trainer(
             accelerator=choose_device(settings.device, has_module=True),
             devices=1,
@@ -115,7 +116,7 @@ def _fit(layer: "Layer", keeper: "_Keeper", settings: Settings, resume: Path | N
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=False,
-            callbacks=[keeper],
+            callbacks=[keeper, _Advance(advance)],
         )
         batches = Shuffled(n, settings.batch_size, settings.seed, lambda: keeper.epoch)
         held = len(layer.validation_rows)
@@ -134,6 +135,16 @@ def _fit(layer: "Layer", keeper: "_Keeper", settings: Settings, resume: Path | N
             # Lightning makes an exit of Ctrl-C and stays deaf to the next one; a notebook must survive both.
             signal.signal(signal.SIGINT, on_interrupt)
             raise KeyboardInterrupt from None
+
+
+class _Advance(lightning.Callback):
+    """Moves a bar on after each epoch."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance = advance
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        self._advance(1)
 
 
 def _read(checkpoint: Path | None) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.prompts import Prompts
 from taxoeval.records import Score
@@ -72,18 +73,20 @@ class Structure:
             group = subject.group if part == "images" else None
             of = analyses(Settings(self.k, self.permutations, self.seed, group))
             details[f"n_{part}"] = len(taxon)
-            for analysis in asked:
-                if part == "species" and analysis not in ONCE_PER_SPECIES:
-                    continue
-                start = time.perf_counter()
-                try:
-                    record = of[analysis](vectors, taxon, subject.taxonomy)
-                except TaxoevalError as error:
-                    notes.append(f"{part}, {analysis}: {error}")
-                    continue
-                details["seconds"][f"{part}_{analysis}"] = round(time.perf_counter() - start, 3)
-                records[f"{part}_{analysis}"] = record
-                scores += [row for table in record.rows for row in self._scores(table, part, analysis)]
+            now = [name for name in asked if part != "species" or name in ONCE_PER_SPECIES]
+            with progress_bar(f"structure of {part}", len(now), "analyses") as advance:
+                for analysis in now:
+                    start = time.perf_counter()
+                    try:
+                        record = of[analysis](vectors, taxon, subject.taxonomy)
+                    except TaxoevalError as error:
+                        notes.append(f"{part}, {analysis}: {error}")
+                        continue
+                    finally:
+                        advance(1)
+                    details["seconds"][f"{part}_{analysis}"] = round(time.perf_counter() - start, 3)
+                    records[f"{part}_{analysis}"] = record
+                    scores += [row for table in record.rows for row in self._scores(table, part, analysis)]
             taxa = _per_taxon(records, part, taxon, subject)
             if taxa:
                 tables[f"taxa_{part}"] = taxa

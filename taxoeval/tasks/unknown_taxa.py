@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_probability
 from taxoeval.records import Predictions, Score
@@ -107,12 +108,16 @@ class UnknownTaxa:
         results: list[TaskResult] = []
         notes: list[str] = []
         parts: list[Part] = []
-        for rank in self.ranks:
-            split = self._split(rank, subject)
-            if split is None:
-                notes.append(f"no {rank} is hidden: there is none, or none that shares the taxon above it with another")
-            else:
-                results.append(self._one(rank, split, units, subject, parts))
+        with progress_bar("hiding taxa", len(self.ranks), "ranks") as advance:
+            for rank in self.ranks:
+                split = self._split(rank, subject)
+                if split is None:
+                    notes.append(
+                        f"no {rank} is hidden: there is none, or none that shares the taxon above it with another"
+                    )
+                else:
+                    results.append(self._one(rank, split, units, subject, parts))
+                advance(1)
         if not results:
             raise UnsupportedError(
                 f"{self.name} finds nothing to hide at the ranks {', '.join(self.ranks)}: it needs taxa that share the "

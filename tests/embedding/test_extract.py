@@ -253,6 +253,24 @@ def test_the_bar_is_for_terminals(capsys: pytest.CaptureFixture[str], monkeypatc
         assert ("encoding" in capsys.readouterr().err) == (shown and terminal)
 
 
+def test_a_bar_within_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress_bar("alone", 4, "images") as advance:
+        advance(4)
+    assert capsys.readouterr().err == ""
+    with progress_bar("outer", 2, "tasks", shown=True) as outer:
+        for shown in (None, True, False):
+            with progress_bar(f"inner {shown}", 4, "images", shown=shown) as advance:
+                advance(4)
+                outer(1)
+    told = capsys.readouterr().err
+    assert "outer" in told
+    assert ("inner None" in told, "inner True" in told, "inner False" in told) == (True, True, False)
+    with progress_bar("after", 4, "images") as advance:
+        advance(4)
+    assert capsys.readouterr().err == ""
+
+
 def test_real_encoder_on_a_real_dataset(store: EmbeddingStore) -> None:
     from taxoeval.datasets import simulated
     from taxoeval.encoders import timm

@@ -285,3 +285,14 @@ def test_one_row_per_image_and_decoder(tmp_path: Path):
                 right = [row[f"right_{rank}"] for rank in run.taxonomy.ranks]
                 assert right == [None if np.isnan(h) else h > 0.5 for h in hits[i]]
                 assert row["target_path"] == run.taxonomy.path(int(predictions.target[i]))
+
+
+def test_hashes_tell_what_a_run_was_given(folder: Path, tmp_path: Path):
+    given = {"labels": "aa", "vectors": {"encoder": "bb"}}
+    changed = replace(fake.run(), hashes=given, config={**fake.run().config, "name": "another"})
+    write_run(changed, tmp_path / "changed")
+    before, after = (read_run(place).meta["hashes"] for place in (folder, tmp_path / "changed"))
+    assert (after["labels"], after["vectors"]) == ("aa", {"encoder": "bb"})
+    assert before["code"] == after["code"]
+    assert len(before["config"]) == 64
+    assert before["config"] != after["config"]
