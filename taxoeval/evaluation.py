@@ -22,7 +22,7 @@ from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
 from taxoeval.reports.cell_key import given, task_settings
 from taxoeval.reports.cell_store import CellStore, Overwrite
-from taxoeval.reports.figures import draw_all
+from taxoeval.reports.figures import draw_all, write_figures
 from taxoeval.reports.files import read_run
 from taxoeval.reports.html import write_report
 from taxoeval.reports.mistakes import write_mistakes
@@ -213,9 +213,10 @@ def _picture(run: Run, images: "ImageDataset", folder: Path) -> None:
     try:
         if not isinstance(images.source, NoImages):
             write_thumbnails(run, images.sample.tolist(), images.source.image, folder)
+        write_figures(folder)
         write_report(folder)
     except Exception as error:
-        print(f"taxoeval: {folder}: the page was not made ({type(error).__name__}: {error})", file=sys.stderr)
+        print(f"taxoeval: {folder}: figures or page were not made ({type(error).__name__}: {error})", file=sys.stderr)
 
 
 def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Subject:

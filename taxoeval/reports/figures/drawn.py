@@ -5,13 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from taxoeval.reports.figures.style import rendered
+from taxoeval.reports.figures.style import KINDS, rendered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-KINDS = ("svg", "png")
-"""Formats in which every figure is written: one to edit and print, one to look at."""
 
 
 def draw_all(records: Mapping[str, Any]) -> dict[str, bytes]:
@@ -25,8 +22,8 @@ def draw_all(records: Mapping[str, Any]) -> dict[str, bytes]:
     Returns
     -------
     files
-        Contents by file name: ``<name>.svg`` and ``<name>.png``, for a second figure ``<name>_<what>``; for a
-        dendrogram also Newick and the annotation files of iTOL.
+        Contents by file name: ``<name>.svg``, ``.png`` and ``.pdf``, for a second figure ``<name>_<what>``; for
+        a dendrogram also Newick and the annotation files of iTOL.
 
     Raises
     ------

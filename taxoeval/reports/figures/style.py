@@ -24,6 +24,10 @@ RESIDUAL = "#d9d9d9"
 """What no rank explains."""
 
 
+KINDS = ("svg", "png", "pdf")
+"""Formats in which every figure is written: for a page and to edit, to look at, for print."""
+
+
 def rank_colours(n: int) -> list[str]:
     """Colours for ranks, coarse to fine: dark to light, in the order in which they print in grey.
 
