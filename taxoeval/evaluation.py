@@ -22,6 +22,8 @@ from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
 from taxoeval.reports.cell_key import given, task_settings
 from taxoeval.reports.cell_store import CellStore, Overwrite
+from taxoeval.reports.console import Detail
+from taxoeval.reports.failure import failure_logged
 from taxoeval.reports.figures import draw_all, write_figures
 from taxoeval.reports.files import read_run
 from taxoeval.reports.html import write_report
@@ -52,7 +54,9 @@ class Runtime:
     workers
         Processes that decode images; ``auto`` leaves it to the number of processors.
     progress
-        Show a progress bar while embedding.
+        Show bars while embedding and evaluating, where standard error is a terminal.
+    console
+        How much is printed: see `print_run`.
     cells
         Folder of finished results, shared by all runs: a question that was answered is not computed again. None
         keeps none.
@@ -66,6 +70,7 @@ class Runtime:
     batch_size: int = 32
     workers: int | Literal["auto"] = "auto"
     progress: bool = True
+    console: Detail = "normal"
     cells: str | None = "outputs/cells"
     overwrite: Overwrite = "only_missing"
 
@@ -122,7 +127,10 @@ def evaluate(
     started = datetime.now(UTC).isoformat(timespec="seconds")
     store = CellStore(Path(runtime.cells).expanduser() if runtime.cells else None, runtime.overwrite)
     found = _Found()
-    with _timed(found.timings, "dataset"):
+    with (
+        failure_logged(logger, folder, name=name, group=group, tasks=list(tasks), config=config),
+        _timed(found.timings, "dataset"),
+    ):
         images = dataset()
     found.notes += images.notes
     with progress_bar("evaluating", len(encoders) * len(tasks), "tasks", shown=runtime.progress) as advance:
@@ -164,7 +172,7 @@ def evaluate(
     write_run(run, folder)
     write_mistakes(run, folder)
     _picture(run, images, folder)
-    print_run(run, folder)
+    print_run(run, folder, detail=runtime.console)
     for warning in run.warnings:
         print(f"taxoeval: {warning}", file=sys.stderr)
     outcome = logger(run, folder)

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
+from taxoeval.errors import TaxoevalError
 from taxoeval.records import Score
 from taxoeval.reports.decoders import Parts, alike, contradiction_line, decoder_table, plain, plain_table, stacked
 from taxoeval.reports.numbers import NOTHING, count, percent, ranks
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 WIDTH = 100
 """Columns used where the output is no terminal, such as a file or the log of a continuous integration job."""
 
+Detail = Literal["quiet", "normal", "verbose"]
+"""How much is printed: what went wrong and where the results are; tables that fit a screen; every number."""
+
 LEGEND = (
     "accuracy: % of images given the right taxon of that rank; per taxon: mean of the taxa's accuracies",
     "in brackets: 95 % interval, for other taxa and other images of the kind; n: images scored",
@@ -29,7 +33,9 @@ LEGEND = (
 )
 
 
-def print_run(run: Run, folder: Path | None = None, console: "Console | None" = None) -> None:
+def print_run(
+    run: Run, folder: Path | None = None, console: "Console | None" = None, detail: Detail = "normal"
+) -> None:
     """Print the tables of a run, for people.
 
     Parameters
@@ -40,6 +46,14 @@ def print_run(run: Run, folder: Path | None = None, console: "Console | None" = 
         Where its files are, to be named below the tables.
     console
         Where to print; by default standard output, at the terminal's width or at `WIDTH` where there is none.
+    detail
+        ``"quiet"``: tasks without a result, and the folder. ``"verbose"``: a table for every decoder too, and all
+        numbers of a latent space.
+
+    Raises
+    ------
+    TaxoevalError
+        If there is no such detail.
 
     Examples
     --------
@@ -53,19 +67,28 @@ def print_run(run: Run, folder: Path | None = None, console: "Console | None" = 
     <BLANKLINE>
     pixels, zero_shot: unsupported: pixels has no text tower
     """
+    if detail not in get_args(Detail):
+        raise TaxoevalError(f"runtime.console={detail!r} is none of {', '.join(get_args(Detail))}")
     out = console or _console()
-    _line(out, f"\n{run.dataset}: {count(run.n_images, 'image')}, {count(len(run.taxonomy), 'taxon', 'taxa')}", "bold")
-    for note in run.dataset_notes:
-        _line(out, f"- {note}", "dim")
     shown = [cell for cell in run.cells if cell.role == "encoder" or not _has_partner(cell, run)]
+    if detail == "quiet":
+        shown = [cell for cell in shown if cell.status != "ok"]
+    else:
+        _print_about(out, run)
     for cell in shown:
-        _print_cell(out, cell, run)
+        _print_cell(out, cell, run, detail)
     if any(cell.scores for cell in shown):
         _line(out, "")
         for line in LEGEND:
             _line(out, line, "dim")
     if folder is not None:
         out.print(f"\nresults: {folder}", markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def _print_about(out: "Console", run: Run) -> None:
+    _line(out, f"\n{run.dataset}: {count(run.n_images, 'image')}, {count(len(run.taxonomy), 'taxon', 'taxa')}", "bold")
+    for note in run.dataset_notes:
+        _line(out, f"- {note}", "dim")
 
 
 def _console() -> "Console":
@@ -95,7 +118,7 @@ def _blocks(cell: Cell) -> dict[tuple[str, str], Parts]:
     return dict(blocks)
 
 
-def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
+def _print_cell(out: "Console", cell: Cell, run: Run, detail: Detail) -> None:
     name = cell.encoder if cell.role == "encoder" else f"{cell.encoder} (control)"
     if cell.status != "ok":
         _line(
@@ -108,22 +131,10 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         if not rules:
             title = ", ".join([name, cell.task, *([part] if part != "all" else [])])
             _line(out, f"\n{title}", "bold")
-            _print_numbers(out, [s for s in cell.scores if s.slice == part], run)
+            _print_numbers(out, [s for s in cell.scores if s.slice == part], run, detail)
             continue
-        decoder, scores = next(iter(rules.items()))
-        controls = [
-            (other.encoder, _blocks(other)[part, decoder])
-            for other in run.cells
-            if other.role == "control"
-            and other is not cell
-            and other.task == cell.task
-            and (part, decoder) in _blocks(other)
-        ]
-        title = ", ".join([name, cell.task, *([part] if part != "all" else []), decoder])
-        _line(out, f"\n{title}", "bold")
-        out.print(_table(scores, run.taxonomy.ranks, controls, out.width))
-        for line in _below(cell, part, decoder, scores):
-            _line(out, line)
+        for decoder, scores in list(rules.items())[: None if detail == "verbose" else 1]:
+            _print_answers(out, cell, run, part, decoder, scores)
         if len(rules) > 1:
             names = run.taxonomy.ranks
             out.print(decoder_table(rules, names, out.width, alike(cell.tables, part, decoder, names[-1])))
@@ -135,21 +146,37 @@ def _print_cell(out: "Console", cell: Cell, run: Run) -> None:
         _line(out, "read from an earlier evaluation; runtime.overwrite=always computes it again", "dim")
 
 
-def _print_numbers(out: "Console", scores: Sequence[Score], run: Run) -> None:
+def _print_answers(out: "Console", cell: Cell, run: Run, part: str, decoder: str, scores: Parts) -> None:
+    """The table of one decoder, and how far its mistakes go."""
+    name = cell.encoder if cell.role == "encoder" else f"{cell.encoder} (control)"
+    controls = [
+        (other.encoder, _blocks(other)[part, decoder])
+        for other in run.cells
+        if other.role == "control"
+        and other is not cell
+        and other.task == cell.task
+        and (part, decoder) in _blocks(other)
+    ]
+    title = ", ".join([name, cell.task, *([part] if part != "all" else []), decoder])
+    _line(out, f"\n{title}", "bold")
+    out.print(_table(scores, run.taxonomy.ranks, controls, out.width))
+    for line in _below(cell, part, decoder, scores):
+        _line(out, line)
+
+
+def _print_numbers(out: "Console", scores: Sequence[Score], run: Run, detail: Detail) -> None:
     """Numbers that are not about answers: those of a latent space by rank, others one a line."""
-    if not any(s.reason or not math.isnan(s.p) for s in scores):
-        out.print(plain_table(scores, out.width))
-        return
-    shown = headlines(scores)
-    if any(s.rank for s in shown):
-        out.print(structure_table(shown, run.taxonomy.ranks, out.width))
+    tested = any(s.reason or not math.isnan(s.p) for s in scores)
+    shown = headlines(scores) if tested and detail != "verbose" else list(scores)
+    if any(s.rank and s.n for s in shown):
+        out.print(structure_table(shown, run.taxonomy.ranks, out.width, "null" if tested else "chance"))
     whole = [s for s in shown if not s.rank]
     if whole:
         out.print(plain_table(whole, out.width))
     for line in reasons(shown):
         _line(out, line, "dim")
     if len(shown) < len(scores):
-        _line(out, f"{len(scores) - len(shown)} further numbers: scores.parquet", "dim")
+        _line(out, f"{len(scores) - len(shown)} further numbers: scores.parquet, or runtime.console=verbose", "dim")
 
 
 def _has_accuracy(scores: Parts) -> bool:

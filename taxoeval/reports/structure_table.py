@@ -1,4 +1,4 @@
-"""The table of a latent space: a row per quantity, a column per rank, each value above its interval and its null."""
+"""Numbers that are not about answers, such as those of a latent space: a row per quantity, a column per rank."""
 
 import math
 from collections.abc import Sequence
@@ -54,8 +54,8 @@ def headlines(scores: Sequence[Score]) -> list[Score]:
     return shown or list(scores)
 
 
-def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: int) -> "Table":
-    """Quantities that exist at ranks; below each, half its 95 % interval, and what it would be without structure.
+def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: int, null: str = "null") -> "Table":
+    """Quantities that exist at ranks; below each, half its 95 % interval, and what it would be by chance.
 
     Parameters
     ----------
@@ -65,6 +65,8 @@ def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: i
         The ranks, coarse to fine.
     width
         Columns there are.
+    null
+        What to call the latter.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: i
     for score in scores:
         if score.rank:
             by_metric.setdefault(_named(score), {})[score.rank] = score
-    shown = [rank for rank in rank_names if any(rank in row for row in by_metric.values())]
+    shown = [rank for rank in rank_names if any(row[rank].n for row in by_metric.values() if rank in row)]
     room = 1 if width < 110 else 2
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, room, 0, 0), expand=False)
     table.add_column(plain("quantity"))
@@ -92,7 +94,7 @@ def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: i
     for metric, row in by_metric.items():
         cells = [row.get(rank) for rank in shown]
         table.add_row(plain(metric), *(plain(_value(s)) for s in cells))
-        for name, line in (("  half of 95 %", [_interval(s) for s in cells]), ("  null", [_null(s) for s in cells])):
+        for name, line in (("  half of 95 %", [_interval(s) for s in cells]), (f"  {null}", [_null(s) for s in cells])):
             if any(text for text in line):
                 table.add_row(plain(name), *(plain(text) for text in line), style="dim")
     return table

@@ -124,7 +124,9 @@ def variance_by_rank(
     *Test.* Parts of a rank's taxa (genera for the families) are exchanged between the taxa of the same next higher
     taxon (order), as mean vectors; images, at most 8,192 and as evenly of all species as can be, for the finest rank
     [2]_. Compared is how much alike the parts of one taxon are, each part counting the same. Only lineages in which all
-    three ranks are known take part. A rank is untested where parts can be exchanged in fewer than 20 ways.
+    three ranks are known take part. Shares weigh taxa by species or images, the test does not: with few, uneven taxa,
+    such as kingdoms, a small p may stand beside a share below zero. A rank is untested where parts can be exchanged in
+    fewer than 20 ways.
 
     References
     ----------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from taxoeval.errors import TaxoevalError
 from taxoeval.records import Score
 from taxoeval.reports import Cell, print_run
 from taxoeval.reports.numbers import percent
@@ -230,3 +231,38 @@ def test_the_table_of_decoders():
 def test_the_table_of_decoders_fits(width: int):
     assert max(map(len, decoders_printed(width))) <= width
     assert any(line.startswith("climb_at_0.24") for line in decoders_printed(width))
+
+
+def test_quiet_and_verbose(tmp_path: Path):
+    def told(detail) -> str:
+        file = io.StringIO()
+        print_run(fake.run(), tmp_path, Console(file=file, width=300, highlight=False), detail=detail)
+        return file.getvalue()
+
+    quiet = [line for line in told("quiet").splitlines() if line]
+    assert quiet == [
+        "colour_texture (control), zero_shot: unsupported: colour_texture has no text tower",
+        f"results: {tmp_path}",
+    ]
+    two = replace(fake.run().cells[0], scores=(*fake.scores(), *fake.scores(decoder="crm", shift=0.125)))
+    run = replace(fake.run(), cells=(two,))
+    assert "mini_clip, knn, crm" not in printed(run)
+    file = io.StringIO()
+    print_run(run, None, Console(file=file, width=100, highlight=False), detail="verbose")
+    assert "mini_clip, knn, crm" in file.getvalue()
+    with pytest.raises(TaxoevalError, match="console='loud' is none of quiet, normal, verbose"):
+        told("loud")
+
+
+def test_numbers_at_ranks_stand_side_by_side():
+    rows = tuple(
+        fake.score("precision_at_k", value, rank, k=k, decoder="", chance=0.125)
+        for k, values in ((1, (0.75, 0.5)), (5, (0.625, 0.25)))
+        for rank, value in zip(("family", "species"), values, strict=True)
+    )
+    text = printed(replace(fake.run(), cells=(Cell("mini_clip", "encoder", "retrieval", "ok", scores=rows),)))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["quantity", "family", "species"] in lines
+    assert ["precision", "at", "k", ".75", ".50"] in lines
+    assert ["precision", "at", "k", "@5", ".62", ".25"] in lines
+    assert lines.count(["chance", ".12", ".12"]) == 2
