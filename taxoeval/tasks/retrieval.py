@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
+from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import chance
 from taxoeval.prompts import Prompts
@@ -106,15 +107,24 @@ class Retrieval:
         return TaskResult(tuple(scores), (), tuple(notes), details, tables)
 
     def _images(self, units: NDArray[np.float32], taxon: Ints, groups: Ints | None, taxonomy: Taxonomy) -> list[Score]:
-        blocks = list(ranked(units, units, taxon, taxon, taxonomy, k=self.k, leave_out=groups, itself=True))
-        scores = self._scores(Ranking.joined(blocks), taxon, taxonomy, IMAGE)
+        kin = [
+            r
+            for r in range(taxonomy.n_ranks - 1)
+            if ((taxonomy.ancestor[taxon, r] >= 0) & (taxonomy.ancestor[taxon, r + 1] >= 0)).any()
+        ]
+        of: dict[str, Any] = {"k": self.k, "leave_out": groups, "itself": True, "kin": kin}
+        with progress_bar("ranking", len(units), "images") as advance:
+            blocks = []
+            for block in ranked(units, units, taxon, taxon, taxonomy, **of):
+                blocks.append(block)
+                advance(len(block.every.size))
+        every = Ranking.joined([block.every for block in blocks])
+        scores = self._scores(every, taxon, taxonomy, IMAGE)
         if groups is None:
-            scores += self._ndcg(np.concatenate([block.first for block in blocks]), taxon, taxon, taxonomy, IMAGE, True)
-        for r in range(taxonomy.n_ranks - 1):
-            if not ((taxonomy.ancestor[taxon, r] >= 0) & (taxonomy.ancestor[taxon, r + 1] >= 0)).any():
-                continue
-            kin = ranked(units, units, taxon, taxon, taxonomy, k=self.k, leave_out=groups, itself=True, kin_at=r)
-            scores += self._scores(Ranking.joined(list(kin)), taxon, taxonomy, KIN, slice(r, r + 1))
+            scores += self._ndcg(every.first, taxon, taxon, taxonomy, IMAGE, True)
+        for r in kin:
+            of_kin = Ranking.joined([block.kin[r] for block in blocks])
+            scores += self._scores(of_kin, taxon, taxonomy, KIN, slice(r, r + 1))
         return scores
 
     def _texts(
@@ -136,11 +146,11 @@ class Retrieval:
             every += texts
             notes += tuple(f"{rank}: {note}" for note in same_texts(texts, taxa, taxonomy)[0])
             queries = class_vectors(texts, self.prompts, subject.embed_texts)
-            blocks = list(ranked(queries, units, taxa, taxon, taxonomy, k=self.k))
-            ranking = Ranking.joined(blocks)
+            ranking = Ranking.joined([one.every for one in ranked(queries, units, taxa, taxon, taxonomy, k=self.k)])
             scores += self._scores(ranking, taxa, taxonomy, f"{TEXT}, {rank}", slice(r + 1))
-            first = np.concatenate([block.first for block in blocks])
-            scores += [row for row in self._ndcg(first, taxa, taxon, taxonomy, f"{TEXT}, {rank}", False) if row.n]
+            scores += [
+                row for row in self._ndcg(ranking.first, taxa, taxon, taxonomy, f"{TEXT}, {rank}", False) if row.n
+            ]
             found = zip(taxa.tolist(), ranking.relevant[:, r].tolist(), ranking.r_precision[:, r].tolist(), strict=True)
             rows += [(rank, taxonomy.path(i), int(n), share) for i, n, share in found]
         columns = zip(*rows, strict=True)
