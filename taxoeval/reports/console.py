@@ -126,7 +126,8 @@ def _print_cell(out: "Console", cell: Cell, run: Run, detail: Detail) -> None:
         )
         return
     blocks = _blocks(cell)
-    for part in dict.fromkeys(part for part, _ in blocks):
+    parts = list(dict.fromkeys(part for part, _ in blocks))
+    for part in parts if detail == "verbose" else _finest(parts, run.taxonomy.ranks):
         rules = {rule: parts for (piece, rule), parts in blocks.items() if piece == part and _has_accuracy(parts)}
         if not rules:
             title = ", ".join([name, cell.task, *([part] if part != "all" else [])])
@@ -140,10 +141,24 @@ def _print_cell(out: "Console", cell: Cell, run: Run, detail: Detail) -> None:
             out.print(decoder_table(rules, names, out.width, alike(cell.tables, part, decoder, names[-1])))
             for line in contradiction_line(cell.tables, part):
                 _line(out, line)
+    hidden = [] if detail == "verbose" else [part for part in parts if part not in _finest(parts, run.taxonomy.ranks)]
+    if hidden:
+        _line(out, f"also: {'; '.join(hidden)}: scores.parquet, or runtime.console=verbose", "dim")
     for note in cell.notes:
         _line(out, f"note: {note}", "dim")
     if cell.cached:
         _line(out, "read from an earlier evaluation; runtime.overwrite=always computes it again", "dim")
+
+
+def _finest(parts: Sequence[str], rank_names: Sequence[str]) -> list[str]:
+    """The parts of the data; of several that differ by a rank, ``text_to_image, genus``, only that of the finest."""
+    last: dict[str, str] = {}
+    for part in parts:
+        of, _, rank = part.rpartition(", ")
+        before = last.get(of) if rank in rank_names else None
+        if before is None or rank_names.index(rank) > rank_names.index(before.rpartition(", ")[2]):
+            last[of if rank in rank_names else part] = part
+    return [part for part in parts if part in last.values()]
 
 
 def _print_answers(out: "Console", cell: Cell, run: Run, part: str, decoder: str, scores: Parts) -> None:
@@ -167,7 +182,7 @@ def _print_answers(out: "Console", cell: Cell, run: Run, part: str, decoder: str
 def _print_numbers(out: "Console", scores: Sequence[Score], run: Run, detail: Detail) -> None:
     """Numbers that are not about answers: those of a latent space by rank, others one a line."""
     tested = any(s.reason or not math.isnan(s.p) for s in scores)
-    shown = headlines(scores) if tested and detail != "verbose" else list(scores)
+    shown = headlines(scores) if detail != "verbose" else list(scores)
     if any(s.rank and s.n for s in shown):
         out.print(structure_table(shown, run.taxonomy.ranks, out.width, "null" if tested else "chance"))
     whole = [s for s in shown if not s.rank]

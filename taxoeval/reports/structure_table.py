@@ -38,20 +38,26 @@ HEADLINES = (
     "hubness",
     "intrinsic_dimension_of_30_images",
     "modality_gap",
+    "precision_at_k",
+    "map_at_r",
+    "ndcg_at_k",
 )
 """What finds room on a screen; where none of these is among the scores, all are shown."""
 
 
 def headlines(scores: Sequence[Score]) -> list[Score]:
-    """The scores that find room on a screen.
+    """The scores that find room on a screen: the main quantities, each at its smallest k.
 
     Examples
     --------
     >>> headlines([])
     []
     """
-    shown = [score for score in scores if score.metric in HEADLINES]
-    return shown or list(scores)
+    named = [score for score in scores if score.metric in HEADLINES]
+    first: dict[str, int] = {}
+    for score in named:
+        first[score.metric] = min(score.k, first.get(score.metric, score.k))
+    return [score for score in named if score.k == first[score.metric]] or list(scores)
 
 
 def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: int, null: str = "null") -> "Table":

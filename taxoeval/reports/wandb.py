@@ -1,42 +1,33 @@
 """One W&B run per evaluation, made after the result files and never at their cost.
 
-Names of the summary, flat so that W&B can sort and plot them::
-
-    <task>/<decoder>/<rank>/<metric>             knn/leaf_argmax/species/rank_hits
-    <task>/<decoder>/<rank>/<metric>_low         likewise _high (95 % interval), _n, _chance, _majority
-    <task>/<decoder>/<rank>/<metric>_top5        more than one answer allowed
-    <task>/<decoder>/lineage/<metric>            about the whole lineage: mistake_severity, ...
-    <task>@<slice>/...                           a part of the data: few_shot@5-shot/...
-    control/<name>/<task>/...                    the same for a control
-    <task>/status                                "ok", or why there are no numbers
-
-A value that is undefined is null, and its ``_n`` is 0. The table ``scores`` holds the same in tidy form; it and the
-predictions are whole in the artifact.
+The names of its numbers are explained in `taxoeval.reports.wandb_summary`; the rest of what is sent, in
+`taxoeval.reports.wandb_tables`. The predictions and every table are whole in its artifact.
 """
 
 import json
-import math
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
-from taxoeval.records import Score
 from taxoeval.reports import wandb_process
-from taxoeval.reports.columns import SCORE_COLUMNS, score_rows
 from taxoeval.reports.files import plain, read_run
-from taxoeval.reports.run import EXIT_CODE, Cell, LogOutcome, Run
+from taxoeval.reports.run import EXIT_CODE, LogOutcome, Run
+from taxoeval.reports.wandb_embeddings import write_embeddings
+from taxoeval.reports.wandb_summary import by_rank, charts, summary
+from taxoeval.reports.wandb_tables import artifact_files, drawn_tables, figures, note
 
 Mode = Literal["auto", "online", "offline", "disabled"]
 
-MAX_ROWS = 10_000
-"""W&B cuts a longer table without a word; ours is cut here, and says so."""
+LONGEST = 64
+"""Characters of a tag; W&B refuses a run with a longer one."""
 
 GRACE = 10.0
 """Seconds beyond its own timeouts after which the child is killed."""
@@ -58,7 +49,9 @@ class WandbLogger:
     group
         None: the sweep the run belongs to.
     tags
-        Words to find runs by.
+        Words to find runs by, besides the names of encoder and dataset.
+    embeddings
+        Send the vectors of the encoder, too.
     timeout
         Seconds after which W&B is given up.
 
@@ -73,6 +66,7 @@ class WandbLogger:
     mode: Mode = "auto"
     group: str | None = None
     tags: Sequence[str] = ()
+    embeddings: bool = False
     timeout: float = 120.0
 
     def __call__(self, run: Run, folder: Path) -> LogOutcome:
@@ -85,8 +79,37 @@ class WandbLogger:
             mode=self.mode,
             group=self.group,
             tags=self.tags,
+            embeddings=self.embeddings,
             timeout=self.timeout,
         )
+
+    def failed(
+        self,
+        reason: str,
+        folder: Path,
+        *,
+        name: str,
+        group: str | None,
+        tasks: Sequence[str],
+        config: Mapping[str, Any],
+    ) -> LogOutcome:
+        """Log a job that ended before it had a run: its configuration, and why; in W&B it has failed, too."""
+        init: dict[str, Any] = {"name": name, "job_type": "+".join(tasks), "config": config, "tags": list(self.tags)}
+        init |= {"project": self.project, "entity": self.entity, "group": self.group or group}
+        nothing: dict[str, Any] = {
+            "by_rank": [],
+            "charts": [],
+            "tables": {},
+            "figures": {},
+            "page": None,
+            "artifacts": {},
+        }
+        told = {"summary": {"status": "failed", "reason": reason}, "exit_code": EXIT_CODE["failed"]}
+
+        def message(home: Path, _: Path) -> dict[str, Any]:
+            return {"init": {**plain(init), "dir": str(home)}, "timeout": self.timeout, **told, **nothing}
+
+        return _send(message, folder, self.mode)
 
 
 def log_run(
@@ -98,6 +121,7 @@ def log_run(
     mode: Mode = "auto",
     group: str | None = None,
     tags: Sequence[str] = (),
+    embeddings: bool = False,
     timeout: float = 120.0,
 ) -> LogOutcome:
     """Log a run whose files have been written.
@@ -107,9 +131,9 @@ def log_run(
     run, folder
         The run and where `write_run` put it. An offline run is kept inside the folder, with all that a later
         ``wandb sync`` reads. That command must find the folder where it was: W&B notes full paths.
-    project, entity, group, tags
+    project, entity, group
         As in W&B; the group is by default the sweep's.
-    mode
+    mode, tags, embeddings
         See `WandbLogger`.
     timeout
         Seconds, at least a few: half of them for the first contact (30 at most), half for the upload.
@@ -124,6 +148,17 @@ def log_run(
     >>> log_run(None, None, mode="disabled")
     LogOutcome(status='off', reason='', run_id='', url='', path='', sync_command='', note='')
     """
+
+    def message(home: Path, pictures: Path) -> dict[str, Any]:
+        told = _message(run, home, pictures, timeout, embeddings)
+        arguments = {"project": project, "entity": entity, "group": group or run.group, "tags": _tags(run, tags)}
+        return {**told, "init": {**told["init"], **arguments}}
+
+    return _send(message, folder, mode)
+
+
+def _send(make: Callable[[Path, Path], dict[str, Any]], folder: Path, mode: str) -> LogOutcome:
+    """Send the message made for a folder and a place for pictures; offline, if the server will not have it."""
     try:
         if mode == "auto":
             mode = _mode_of_environment()
@@ -132,16 +167,18 @@ def log_run(
         if mode == "disabled":
             return LogOutcome("off")
         home = folder.resolve()
-        message = _message(run, home, timeout)
-        arguments = {"project": project, "entity": entity, "group": group or run.group, "tags": list(tags)}
-        message["init"] |= {**arguments, "mode": mode}
-        outcome = _attempt(message, home)
-        if outcome.status == "failed" and not outcome.path and mode != "offline":
-            message["init"]["mode"] = "offline"
-            message["timeout"] = max(timeout, 60.0)  # no server to wait for, but perhaps a busy machine
-            kept = _attempt(message, home)
-            outcome = replace(outcome, run_id=kept.run_id, path=kept.path, sync_command=kept.sync_command)
-        return replace(outcome, note=_note(run))
+        with tempfile.TemporaryDirectory() as pictures:
+            with _child(home) as child:  # it gets ready while we are
+                message = make(home, Path(pictures))
+                message["init"]["mode"] = mode
+                outcome = _attempt(child, message, home)
+            if outcome.status == "failed" and not outcome.path and mode != "offline":
+                message["init"]["mode"] = "offline"
+                message["timeout"] = max(message["timeout"], 60.0)  # no server to wait for, but perhaps a busy machine
+                with _child(home) as child:
+                    kept = _attempt(child, message, home)
+                outcome = replace(outcome, run_id=kept.run_id, path=kept.path, sync_command=kept.sync_command)
+        return replace(outcome, note=note(message["tables"]))
     except Exception as error:  # the run is over and its files are written: nothing here may end the program
         return LogOutcome("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
 
@@ -152,61 +189,23 @@ def _mode_of_environment() -> Any:
     return {"": "auto", "run": "online", "dryrun": "offline"}.get(named, named)
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """The flat summary of a run; the names are explained at the top of this file.
-
-    Examples
-    --------
-    >>> from taxoeval import Taxonomy
-    >>> taxonomy = Taxonomy.from_lineages([("Pica", "Pica pica")], ranks=("genus", "species"))
-    >>> cells = (Cell("pixels", "encoder", "zero_shot", "unsupported", "pixels has no text tower"),)
-    >>> summary(Run(name="demo", started="2026-11-21T10:00:00", dataset="magpies", taxonomy=taxonomy, cells=cells))
-    {'status': 'unsupported', 'zero_shot/status': 'unsupported: pixels has no text tower'}
-    """
-    several = len({cell.encoder for cell in run.cells if cell.role == "encoder"}) > 1
-    rows: dict[str, Any] = {"status": run.status}
-    for cell in run.cells:
-        prefix = f"{cell.role}/{_word(cell.encoder)}/" if several or cell.role == "control" else ""
-        rows[f"{prefix}{_word(cell.task)}/status"] = f"{cell.status}: {cell.reason}" if cell.reason else cell.status
-        for score in cell.scores:
-            rows |= _named(prefix, cell, score)
-    return rows
+def _tags(run: Run, tags: Sequence[str]) -> list[str]:
+    """The names of encoder and dataset, then the user's own, each once; the end of a long name tells most of it."""
+    named = [*(cell.encoder for cell in run.cells if cell.role == "encoder"), run.dataset, *tags]
+    return list(dict.fromkeys(tag[-LONGEST:] for tag in named if tag))
 
 
-def _named(prefix: str, cell: Cell, score: Score) -> dict[str, Any]:
-    part = "" if score.slice == "all" else f"@{_word(score.slice)}"
-    answers = "" if score.k == 1 else f"_top{score.k}"
-    rank, decoder = score.rank or "lineage", _word(score.decoder)
-    name = f"{prefix}{_word(cell.task)}{part}/{decoder}/{rank}/{score.metric}{answers}"
-    beside = {"low": score.low, "high": score.high, "chance": score.chance, "majority": score.majority}
-    known = {f"{name}_{what}": float(value) for what, value in beside.items() if math.isfinite(value)}
-    return {name: float(score.value) if math.isfinite(score.value) else None, f"{name}_n": int(score.n), **known}
-
-
-def _word(text: str) -> str:
-    """A name as one part of a key: slashes would start a new part."""
-    return text.replace("/", "_").replace("@", "_")
-
-
-def _table(run: Run) -> dict[str, Any]:
-    left_out = {"run", "dataset", "reason"}
-    keep = [i for i, name in enumerate(SCORE_COLUMNS) if name not in left_out]
-    rows = [[row[i] for i in keep] for row in score_rows(run)[:MAX_ROWS]]
-    return {"columns": [SCORE_COLUMNS[i] for i in keep], "data": rows}
-
-
-def _note(run: Run) -> str:
-    n = sum(max(1, len(cell.scores)) for cell in run.cells)
-    return f"its table shows {MAX_ROWS:,} of {n:,} scores, its artifact all" if n > MAX_ROWS else ""
-
-
-def _message(run: Run, folder: Path, timeout: float) -> dict[str, Any]:
+def _message(run: Run, folder: Path, pictures: Path, timeout: float, embeddings: bool) -> dict[str, Any]:
     """What the child is told."""
     meta = read_run(folder).meta
     provenance = {
         key: meta[key] for key in ("dataset", "taxonomy", "fingerprints", "versions", "git", "host", "started")
     }
+    page = folder / "report.html"
     tasks = list(dict.fromkeys(cell.task for cell in run.cells))
+    artifacts = {"results": artifact_files(meta["files"], folder)}
+    if embeddings and (vectors := write_embeddings(run, folder / "wandb")):
+        artifacts["embeddings"] = {"kept": {vectors.name: str(vectors)}, "copied": {}}
     return {
         "init": {
             "name": run.name,
@@ -216,39 +215,49 @@ def _message(run: Run, folder: Path, timeout: float) -> dict[str, Any]:
         },
         "timeout": timeout,
         "summary": summary(run),
-        "table": _table(run),
-        "artifact": {
-            "name": "results",
-            "kept": [str(folder / name) for name in meta["files"]],
-            "copied": [str(folder / "run.json")],  # it changes once more, when the outcome is noted in it
-        },
+        "by_rank": by_rank(run),
+        "charts": charts(run),
+        "tables": drawn_tables(run, folder, pictures),
+        "figures": figures(run, folder),
+        "page": str(page) if page.is_file() else None,
+        "artifacts": artifacts,
         "exit_code": EXIT_CODE[run.status],
     }
 
 
-def _attempt(message: Mapping[str, Any], folder: Path) -> LogOutcome:
-    """Let a child log the run, and kill it when time is up."""
-    child = Path(wandb_process.__file__)
-    overdue = False
+@contextmanager
+def _child(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """The process that talks to W&B and what it prints; it ends with the block."""
     with tempfile.TemporaryFile() as noise:
         process = subprocess.Popen(  # noqa: S603 - our own file
-            [sys.executable, "-P", str(child)],  # -P: beside that file lies another wandb.py
+            [sys.executable, "-P", str(Path(wandb_process.__file__))],  # -P: beside that file lies another wandb.py
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=noise,
             env=_environment(folder),
             start_new_session=True,
         )
-        try:
-            told, _ = process.communicate(json.dumps(message).encode(), timeout=message["timeout"] + GRACE)
-        except subprocess.TimeoutExpired:
-            overdue = True
-            process.kill()
-            told, _ = process.communicate()
-        finally:
-            process.kill()
-        noise.seek(0)
-        last = noise.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+        with process:
+            try:
+                yield process, noise
+            finally:
+                process.kill()
+
+
+def _attempt(
+    child: tuple["subprocess.Popen[bytes]", IO[bytes]], message: Mapping[str, Any], folder: Path
+) -> LogOutcome:
+    """Let the child log the run, and kill it when time is up."""
+    process, noise = child
+    overdue = False
+    try:
+        told, _ = process.communicate(json.dumps(message).encode(), timeout=message["timeout"] + GRACE)
+    except subprocess.TimeoutExpired:
+        overdue = True
+        process.kill()
+        told, _ = process.communicate()
+    noise.seek(0)
+    last = noise.read().decode("utf-8", "replace").strip().splitlines()[-1:]
     facts: dict[str, Any] = {}
     for line in told.decode().splitlines():
         facts |= json.loads(line)

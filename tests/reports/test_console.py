@@ -260,9 +260,26 @@ def test_numbers_at_ranks_stand_side_by_side():
         for k, values in ((1, (0.75, 0.5)), (5, (0.625, 0.25)))
         for rank, value in zip(("family", "species"), values, strict=True)
     )
-    text = printed(replace(fake.run(), cells=(Cell("mini_clip", "encoder", "retrieval", "ok", scores=rows),)))
-    lines = [line.split() for line in text.splitlines()]
+    run = replace(fake.run(), cells=(Cell("mini_clip", "encoder", "retrieval", "ok", scores=rows),))
+    file = io.StringIO()
+    print_run(run, None, Console(file=file, width=100, highlight=False), detail="verbose")
+    lines = [line.split() for line in file.getvalue().splitlines()]
     assert ["quantity", "family", "species"] in lines
     assert ["precision", "at", "k", ".75", ".50"] in lines
     assert ["precision", "at", "k", "@5", ".62", ".25"] in lines
     assert lines.count(["chance", ".12", ".12"]) == 2
+    short = printed(run)
+    assert "precision at k" in short
+    assert "@5" not in short
+    assert "2 further numbers: scores.parquet, or runtime.console=verbose" in short
+
+
+def test_of_parts_that_differ_by_a_rank_only_the_finest_is_printed():
+    parts = ["image_to_image", "text_to_image, family", "text_to_image, species"]
+    rows = tuple(fake.score("map_at_r", 0.5, "species", decoder="", slice=part, chance=0.1) for part in parts)
+    run = replace(fake.run(), cells=(Cell("mini_clip", "encoder", "retrieval", "ok", scores=rows),))
+    text = printed(run)
+    assert "mini_clip, retrieval, image_to_image" in text
+    assert "mini_clip, retrieval, text_to_image, species" in text
+    assert "mini_clip, retrieval, text_to_image, family" not in text
+    assert "also: text_to_image, family: scores.parquet" in text

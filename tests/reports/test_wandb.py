@@ -1,80 +1,23 @@
-"""W&B: runs kept offline are read back; runs sent online go to a server on loopback that can be told to misbehave."""
+"""W&B: what a run is called there, how it ends, and where a key is looked for; runs kept offline are read back."""
 
-import json
 import math
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from taxoeval.reports import Cell, read_run, record_logging, write_run
+from taxoeval.reports import Cell, write_run
 from taxoeval.reports import wandb as ours
-from taxoeval.reports.wandb import WandbLogger, log_run, summary
+from taxoeval.reports.failure import failure_logged
+from taxoeval.reports.wandb import WandbLogger, log_run
 from taxoeval.reports.wandb_process import has_credentials, upload_fault
+from taxoeval.reports.wandb_summary import summary
 from tests.reports import fake
-
-WANDB = Path(sys.executable).parent / "wandb"
-KEY = "k" * 40
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No settings of whoever runs the tests."""
-    for name in [name for name in os.environ if name.startswith("WANDB")] + ["NETRC"]:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
-
-
-@dataclass
-class Stub:
-    requests: Path
-
-    def seen(self, what: str) -> list[dict]:
-        lines = [json.loads(line) for line in self.requests.read_text().splitlines()]
-        return [line for line in lines if re.search(what, line["what"])]
-
-
-@pytest.fixture
-def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stub]]:
-    """Start a server with the faults given, and lead wandb to it."""
-    started = []
-
-    def start(*faults: str) -> Stub:
-        requests = tmp_path / "requests.jsonl"
-        command = [sys.executable, str(Path(__file__).with_name("stub_server.py")), str(requests), *faults]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        started.append(server)
-        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{int(server.stdout.readline())}")
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        return Stub(requests)
-
-    yield start
-    for server in started:
-        server.kill()
-        server.communicate()
-
-
-def inspected(folder: Path) -> dict:
-    """Summary, configuration and state of the one run kept in a folder of W&B."""
-    (file,) = folder.glob("*.wandb")
-    done = subprocess.run([WANDB, "leet", "inspect", "--summary", "--json", file], capture_output=True, check=True)
-    return json.loads(done.stdout)
-
-
-def records(folder: Path) -> list[dict]:
-    (file,) = folder.glob("*.wandb")
-    done = subprocess.run([WANDB, "leet", "inspect", "--json", file], capture_output=True, check=True, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+from tests.reports.wandb_kit import KEY, clean, inspected, records  # noqa: F401 - a fixture
 
 
 def test_two_runs_of_one_process_stay_two(tmp_path: Path):
@@ -94,7 +37,7 @@ def test_two_runs_of_one_process_stay_two(tmp_path: Path):
     assert one.run_id != two.run_id
     assert dict(os.environ) == environment
     assert (a["state"], a["exit_code"], b["state"], b["exit_code"]) == ("finished", 0, "failed", 1)
-    assert a["tags"] == ["birds"]
+    assert a["tags"] == ["mini_clip", "corvids [test]", "birds"]
     assert a["config"]["dataset"] == {"seed": 0, "note": "None"}  # the text "None" is not null
     assert a["config"]["task"]["knn"] == {"k": 1, "gallery": None}
     assert (b["config"]["seed"], b["config"]["none"]) == (1, None)
@@ -108,42 +51,23 @@ def test_two_runs_of_one_process_stay_two(tmp_path: Path):
     assert "host" not in run_record
 
 
-def test_an_offline_run_can_be_sent_later(tmp_path: Path, stub):
-    run, folder = fake.run(), tmp_path / "my runs"
-    write_run(run, folder)
-    outcome = log_run(run, folder, mode="offline")
-    told = records(folder / outcome.path)
-    updates = {}
-    for record in told:
-        updates |= record.get("summary", {}).get("update", {})
-    name = "knn/leaf_argmax/genus/rank_hits"  # of which nothing is known
-    assert name in updates
-    assert updates[name] is None
-    assert updates[f"{name}_n"] == 0
-    assert f"{name}_low" not in updates
-    (table,) = (folder / outcome.path / "files" / "media" / "table").iterdir()
-    drawn = json.loads(table.read_text())
-    rows = [dict(zip(drawn["columns"], row, strict=True)) for row in drawn["data"]]
-    assert len(rows) == 34
-    assert [row["value"] for row in rows[:4]] == [1.0, 0.875, None, 0.5]
-    manifests = [record["artifact"]["manifest"] for record in told if record["type"] == "artifact"]
-    files = [Path(entry["local_path"]) for manifest in manifests for entry in manifest["contents"]]
-    assert len(files) == 6  # the table, the scores, the predictions, the images, the splits, run.json
-    assert all(file.is_relative_to(folder.resolve()) and file.is_file() for file in files)
-    assert not (tmp_path / "home").exists()
-    record_logging(outcome, folder)  # changes run.json, of which W&B holds a copy of its own
-    server = stub()
-    environment = os.environ | {"PATH": f"{WANDB.parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(outcome.sync_command, shell=True, check=True, capture_output=True, env=environment)  # noqa: S602
-    assert {"predictions.parquet", "run.json"} <= {Path(r["what"]).name for r in server.seen("^/storage/artifact")}
-    assert len(server.seen("CommitArtifact")) == 2
-
-
-def test_the_limit_is_that_of_the_service():
-    many = tuple(fake.score(slice=f"clade {i}") for i in range(10_500))
-    run = fake.run(cells=(Cell("mini_clip", "encoder", "knn", "ok", scores=many),))
-    assert len(ours._table(run)["data"]) == 10_000
-    assert ours._note(run) == "its table shows 10,000 of 10,500 scores, its artifact all"
+def test_a_job_without_a_run_has_failed_in_wandb_too(tmp_path: Path, capsys):
+    logger, folder = WandbLogger(tags=["birds"]), tmp_path / "3_birds__mini_clip"
+    about = {"name": None, "group": "sweep 1", "tasks": ["knn", "zero_shot"], "config": {"task": {"knn": {"k": 1}}}}
+    with pytest.raises(OSError, match="no such table"), failure_logged(logger, folder, **about):
+        raise OSError("labels.csv:\n no such table")
+    assert "W&B: kept offline; to upload it: " in capsys.readouterr().err
+    (kept,) = (folder / "wandb").glob("offline-run-*")
+    told = inspected(kept)
+    assert (told["state"], told["exit_code"]) == ("failed", 1)
+    assert (told["summary"]["status"], told["summary"]["reason"]) == ("failed", "labels.csv: no such table")
+    assert told["config"]["task"] == {"knn": {"k": 1}}
+    (run,) = [r["run"] for r in records(kept) if r["type"] == "run"]
+    assert (run["run_group"], run["job_type"], run["display_name"]) == (
+        "sweep 1",
+        "knn+zero_shot",
+        "3_birds__mini_clip",
+    )
 
 
 def test_names_of_the_summary():
@@ -158,7 +82,10 @@ def test_names_of_the_summary():
     both = summary(fake.run(cells=cells))
     assert both == {
         "status": "ok",
+        "n_images": 40,
+        "timings/dataset": 0.25,
         "encoder/a_b/few_shot/status": "ok",
+        "encoder/a_b/few_shot/seconds": 0.0,
         "encoder/a_b/few_shot/leaf_argmax/species/rank_hits_top5": 0.5,
         "encoder/a_b/few_shot/leaf_argmax/species/rank_hits_top5_n": 40,
         "encoder/a_b/few_shot/leaf_argmax/species/rank_hits_top5_chance": 0.25,
@@ -171,69 +98,6 @@ def test_names_of_the_summary():
     }
     alone = summary(fake.run(cells=cells[:1]))
     assert {name.removeprefix("encoder/a_b/") for name in both if "other" not in name} == alone.keys()
-
-
-def test_a_key_means_online(tmp_path: Path, stub):
-    server = stub()
-    run, folder = fake.run(), tmp_path / "run"
-    write_run(run, folder)
-    outcome = log_run(run, folder, entity="birders", project="field", timeout=20)
-    assert (outcome.status, outcome.reason, outcome.sync_command) == ("online", "", "")
-    assert outcome.message == f"W&B: {outcome.url}"
-    assert outcome.url.endswith(f"/birders/field/runs/{outcome.run_id}")
-    sent = {Path(request["what"]).name for request in server.seen("^/storage/artifact")}
-    assert sent == {
-        "images.parquet",
-        "predictions.parquet",
-        "run.json",
-        "scores.parquet",
-        "scores.table.json",
-        "splits_encoder_mini_clip_knn.parquet",
-    }
-    assert len(server.seen("CommitArtifact")) == 2
-    assert [request["body"]["exitcode"] for request in server.seen("file_stream") if "exitcode" in request["body"]] == [
-        0
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fault", "timeout", "reason"),
-    [
-        ("UpsertBucket=500", 3, "(CommError: Timed out while retrying: HTTP 500|no answer within 3 s)"),
-        ("^/storage=403", 30, "not everything was uploaded: file transfer: upload: failed to upload: status: 403"),
-        ("CommitArtifact=die", 6, "(no answer within 6 s|TimeoutError)"),
-    ],
-    ids=["never answers well", "refuses files", "dies midway"],
-)
-def test_a_server_that_fails_costs_nothing_but_the_upload(tmp_path: Path, stub, monkeypatch, fault, timeout, reason):
-    stub(fault)
-    monkeypatch.setattr(ours, "GRACE", 1.0)
-    run, folder = fake.run(), tmp_path / "run"
-    write_run(run, folder)
-    before = contents(folder)
-    outcome = log_run(run, folder, timeout=timeout)
-    assert outcome.status == "failed"
-    assert re.match(reason, outcome.reason)
-    assert KEY not in outcome.reason
-    assert str(tmp_path) not in outcome.reason
-    assert contents(folder) == before
-    assert outcome.sync_command.split()[-1] == os.path.relpath(folder / outcome.path)
-    assert inspected(folder / outcome.path)["summary"]["knn/leaf_argmax/species/rank_hits"] == 0.5
-    record_logging(outcome, folder)
-    assert read_run(folder).meta["logging"]["status"] == "failed"
-    assert "the result files are complete" in outcome.message
-
-
-def test_a_dead_server_leaves_an_offline_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    run, folder = fake.run(), tmp_path / "run"
-    write_run(run, folder)
-    outcome = log_run(run, folder, timeout=3)
-    assert outcome.status == "failed"
-    assert "connection refused" in outcome.reason
-    assert outcome.path.startswith("wandb/offline-run-")
-    assert inspected(folder / outcome.path)["state"] == "finished"
 
 
 def test_a_reason_tells_neither_key_nor_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -104,10 +104,14 @@
     const down = cell.getAttribute("aria-sort") !== "descending";
     for (const other of cell.parentNode.cells) other.removeAttribute("aria-sort");
     cell.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const value = (row) => { const text = row.cells[at].dataset.value ?? row.cells[at].textContent; const x = parseFloat(text); return isNaN(x) ? text : x; };
+    const value = (row) => { // "1,690", "<0.001", "87.8 ●" and "-21.4 (-24.5, -18.3)" are numbers, a date is text
+      const text = row.cells[at].dataset.value ?? row.cells[at].textContent;
+      const bare = text.replace(/^</, "").replace(/(\d),(?=\d{3})/g, "$1");
+      return /^[-+]?\d*\.?\d+(e[-+]?\d+)?(\s|$)/i.test(bare) ? parseFloat(bare) : text;
+    };
     const rows = Array.from(body.rows).sort((a, b) => {
       const x = value(a), y = value(b);
-      if (typeof x === typeof y) return (x < y ? -1 : x > y ? 1 : 0) * (down && typeof x === "number" ? -1 : down ? 1 : -1);
+      if (typeof x === typeof y) return (x < y ? -1 : x > y ? 1 : 0) * (down === (typeof x === "number") ? -1 : 1);
       return typeof x === "number" ? -1 : 1;
     });
     for (const row of rows) body.appendChild(row);
