@@ -89,8 +89,11 @@ class SweepBegins:
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Called by Hydra in the process that launches the jobs."""
-        overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-        jobs = math.prod(len(list(o.sweep_iterator())) for o in overrides if o.is_sweep_override())
+        params = config.hydra.sweeper.get("params") or {}  # of an experiment that is a sweep of its own
+        given = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
+        overrides = OverridesParser.create().parse_overrides(given)
+        swept = {o.get_key_element(): len(list(o.sweep_iterator())) if o.is_sweep_override() else 1 for o in overrides}
+        jobs = math.prod(swept.values())
         os.environ[_SWEEP] = f"{Path(config.hydra.sweep.dir).resolve()}\t{jobs}"
 
 

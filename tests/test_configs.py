@@ -171,3 +171,42 @@ def test_this_import_test_can_fail():
     code = "import sys, torch; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
+
+
+def preset(experiment, *overrides):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        return compose("config", [f"experiment={experiment}", *overrides], return_hydra_config=True)
+
+
+def test_every_experiment_says_its_command():
+    for file in (config_folder() / "experiment").glob("*.yaml"):
+        head = file.read_text(encoding="utf-8").split("\ndefaults:")[0]
+        assert head.startswith("# @package _global_\n# ")
+        assert f"experiment={file.stem}" in head
+
+
+def test_model_selection_sweeps_encoders_that_exist():
+    cfg = preset("model_selection")
+    encoders = cfg.hydra.sweeper.params.encoder.split(",")
+    assert {"clip_vit_b16", "siglip_vit_b16", "dinov2_vitb14", "mobilenetv3"} < set(encoders)
+    assert set(encoders) <= {file.stem for file in FILES if file.parent.name == "encoder"}
+
+
+def test_the_published_protocol():
+    cfg = preset("bioclip2_protocol", "dataset.labels=x.csv")
+    assert (cfg.prompts.text_type, cfg.prompts.templates) == ("taxon_com", "openai81")
+    assert cfg.task.zero_shot.candidates is None  # the labels that occur
+    few_shot = cfg.task.few_shot
+    assert (list(few_shot.shots), few_shot.folds, few_shot.shuffle) == ([1, 5], 5, "in_place")
+    assert cfg.dataset.labels == "x.csv"
+    assert "bioclip-2" in cfg.encoder.model
+
+
+def test_better_mistakes_has_every_rule_and_latent_structure_an_untrained_control():
+    cfg = preset("better_mistakes")
+    assert cfg.decoding.calibration_share > 0
+    assert len(cfg.decoding.decoders) > 10
+    assert cfg.task.knn.k > 1
+    cfg = preset("latent_structure")
+    assert list(cfg.task) == ["structure"]
+    assert cfg.control._target_.endswith("random_network")

@@ -12,6 +12,7 @@ from taxoeval.compare.blocks import Block, blocks
 from taxoeval.compare.differences import Compared, compared
 from taxoeval.compare.formats import print_sheets, to_latex, to_markdown
 from taxoeval.compare.found import Unfinished, find_runs
+from taxoeval.compare.overview import FITS, overview, sentences
 from taxoeval.compare.page import to_html
 from taxoeval.compare.rows import COLUMNS, rows
 from taxoeval.compare.sheets import sheet
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run, a sweep, or many")
     parser.add_argument("--task", action="append", help="only this task (may be given several times)")
     parser.add_argument("--decoder", action="append", help="only this decoder; default: the first of each task; or all")
-    parser.add_argument("--sort", default="", help="a rank, distance, severity or encoder; default: the finest rank")
+    parser.add_argument(
+        "--sort", default="", help="a column: a rank, distance, severity, p, encoder; default: the finest rank"
+    )
     parser.add_argument(
         "--output", type=Path, action="append", default=[], help=f"also write a file: {', '.join(SUFFIXES)}"
     )
@@ -82,12 +85,21 @@ def compare(
     """
     found = find_runs(folders)
     chosen = _chosen(blocks(found.runs), tasks, decoders)
+    _check_sort(sort, chosen)
     results = [(block, compared(block)) for block in chosen]
-    sheets = [sheet(block, of, sort=sort) for block, of in results]
     for path in outputs:
         _write(path, results, found.unfinished, sort)
     console = out or _console()
-    print_sheets(sheets, console)
+    whole = overview(results)
+    near = [result for result in results if not _coarser(result[0], chosen)]
+    print_sheets([sheet(block, of, sort=sort) for block, of in near], console)
+    if whole is not None and len(whole.header) <= FITS + 1:
+        print_sheets([whole], console, legend=())
+    for line in sentences(near):
+        console.print(line, markup=False)
+    if len(near) < len(results):
+        more = ", ".join(block.part for block, _ in results if _coarser(block, chosen))
+        console.print(f"also compared, in the files (--output table.html): {more}", markup=False, soft_wrap=True)
     for job in found.unfinished:
         console.print(f"{job.folder}: {job.reason}", markup=False, style="yellow", soft_wrap=True)
     for path in outputs:
@@ -97,17 +109,36 @@ def compare(
 def _chosen(every: list[Block], tasks: Sequence[str] | None, decoders: Sequence[str] | None) -> list[Block]:
     first: dict[tuple[str, str, str], str] = {}
     for block in every:
-        first.setdefault(block.key[:3], block.decoder)
+        if block.decoder:
+            first.setdefault(block.key[:3], block.decoder)
     kept = [
         block
         for block in every
         if (not tasks or block.task in tasks)
-        and (decoders == ["all"] or (block.decoder in decoders if decoders else block.decoder == first[block.key[:3]]))
+        and (
+            decoders == ["all"]
+            or not block.decoder
+            or (block.decoder in decoders if decoders else block.decoder == first.get(block.key[:3]))
+        )
     ]
     if not kept:
         there = sorted({f"{block.task} {block.decoder}".strip() for block in every})
         raise TaxoevalError(f"nothing is left of that choice; there are {', '.join(there) or 'no numbers at all'}")
     return kept
+
+
+def _check_sort(sort: str, chosen: Sequence[Block]) -> None:
+    ranks = dict.fromkeys(rank for block in chosen for rank in block.ranks)
+    known = ("encoder", *ranks, "distance", "severity", "difference", "p")
+    if sort and sort not in known:
+        raise TaxoevalError(f"--sort {sort}: there is no such column; there are {', '.join(known)}")
+
+
+def _coarser(block: Block, every: Sequence[Block]) -> bool:
+    """Whether a part of the data is one of several that differ by a rank, and not the finest: too many for a screen."""
+    of, _, rank = block.part.rpartition(", ")
+    places = [b.ranks.index(r) for b in every for o, _, r in [b.part.rpartition(", ")] if o == of and r in b.ranks]
+    return bool(of) and rank in block.ranks and block.ranks.index(rank) < max(places)
 
 
 def _write(path: Path, results: Sequence[Result], unfinished: Sequence[Unfinished], sort: str) -> None:
@@ -132,6 +163,8 @@ def _content(suffix: str, results: Sequence[Result], unfinished: Sequence[Unfini
             writer.writerows(rows(block, found))
         return text.getvalue()
     sheets = [sheet(block, of, sort=sort, most_ranks=len(block.ranks)) for block, of in results]
+    if (whole := overview(results)) is not None:
+        sheets.insert(0, whole)
     return to_markdown(sheets) if suffix == ".md" else to_latex(sheets)
 
 

@@ -1,13 +1,13 @@
 """Which numbers may stand in one table: the same question about the same images among the same candidates."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.compare.conditions import conditions, digest, settings, telling
 from taxoeval.encoders.base import canonical_json
 from taxoeval.reports.files import SavedRun
 
@@ -33,6 +33,10 @@ class Entry:
         What must be equal for two entries to be compared, by name.
     identity
         Digest of the encoder's fingerprint: what makes two entries the same encoder at two dates.
+    settings
+        What its numbers may depend on, by the key on the command line.
+    notes
+        What the task said of them.
     run
         The run it comes from.
     """
@@ -46,6 +50,8 @@ class Entry:
     scores: Mapping[tuple[str, int, str], Mapping[str, Any]]
     conditions: Mapping[str, str]
     identity: str
+    settings: Mapping[str, str]
+    notes: tuple[str, ...]
     run: SavedRun
 
 
@@ -65,6 +71,10 @@ class Block:
         Older entries of the same encoders, by position among ``entries``.
     apart
         Why this block is not one with another of the same question: the conditions in which they differ.
+    here
+        The settings of this block where others of the same question have different ones: ``task.knn.k=5``.
+    variants
+        By position among ``entries``: the prompts of an entry, where those of others in the block are different.
     """
 
     dataset: str
@@ -75,6 +85,8 @@ class Block:
     entries: tuple[Entry, ...]
     earlier: Mapping[int, Entry]
     apart: tuple[str, ...]
+    here: tuple[str, ...] = ()
+    variants: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:
@@ -87,7 +99,8 @@ def blocks(runs: Sequence[SavedRun]) -> list[Block]:
 
     Two entries stand in one block if dataset, task, part of the data and decoder have the same names, and taxonomy,
     images, candidates, settings of the task, prompts and decoding are the same. Otherwise there are several blocks for
-    the question, and each says in what they differ.
+    the question, and each says in what they differ. Where the same encoders were all asked with several prompts, the
+    prompts are what is compared: they stand in one block. An encoder without texts has no prompts to differ in.
 
     Parameters
     ----------
@@ -111,15 +124,53 @@ def blocks(runs: Sequence[SavedRun]) -> list[Block]:
                 lacking.setdefault(key[:2], []).append(entry)
     found = []
     for key, of in entries.items():
-        groups: dict[str, list[Entry]] = {}
-        for entry in of:
-            groups.setdefault(canonical_json(dict(entry.conditions)), []).append(entry)
-        apart = _differences([group[0].conditions for group in groups.values()])
-        for group in groups.values():
-            newest, earlier = _newest(group)
+        groups = _groups(of)
+        apart = _differences([_conditions_of(group) for group in groups])
+        here = telling([group[0].settings for group in groups]) if len(groups) > 1 else [()]
+        for group, told in zip(groups, here, strict=True):
+            variants = _variants(group)
+            newest, earlier = _newest(group, variants)
             missing = [e for e in lacking.get(key[:2], []) if e.encoder not in {x.encoder for x in newest}]
-            found.append(Block(*key, ranks[key], (*newest, *_newest(missing)[0]), earlier, apart))
+            by_place = {
+                i: name for i, entry in enumerate(newest) if (name := variants.get(entry.conditions["prompts"]))
+            }
+            every = (*newest, *_newest(missing, {})[0])
+            found.append(Block(*key, ranks[key], every, earlier, apart, told, by_place))
     return sorted(found, key=lambda block: block.dataset)
+
+
+def _groups(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries that may stand in one table."""
+    alike: dict[str, dict[str, list[Entry]]] = {}
+    for entry in entries:
+        others = {name: value for name, value in entry.conditions.items() if name != "prompts"}
+        alike.setdefault(canonical_json(others), {}).setdefault(entry.conditions["prompts"], []).append(entry)
+    groups = []
+    for by_prompts in alike.values():
+        without = by_prompts.pop("", [])
+        asked = list(by_prompts.values())
+        if len({frozenset((e.role, e.identity) for e in group) for group in asked}) == 1:
+            asked = [[entry for group in asked for entry in group]]  # a full grid of encoders and prompts
+        if asked:
+            asked[0] += without
+        groups += asked or [without]
+    return groups
+
+
+def _conditions_of(group: Sequence[Entry]) -> Mapping[str, str]:
+    return next((e.conditions for e in group if e.conditions["prompts"]), group[0].conditions)
+
+
+def _variants(group: Sequence[Entry]) -> dict[str, str]:
+    """A name for each of the prompts of a group, by their digest; nothing if there is only one."""
+    first = {e.conditions["prompts"]: e for e in reversed(group) if e.conditions["prompts"]}
+    if len(first) < 2:
+        return {}
+    told = telling([entry.settings for entry in first.values()])
+    return {
+        texts: ", ".join(one.removeprefix("prompts.") for one in names) or texts[:6]
+        for texts, names in zip(first, told, strict=True)
+    }
 
 
 def _entries(run: SavedRun) -> Iterable[tuple[Key, Entry]]:
@@ -133,37 +184,16 @@ def _entries(run: SavedRun) -> Iterable[tuple[Key, Entry]]:
         who = (cell["encoder"], cell["role"], cell["task"])
         about: dict[str, Any] = {"encoder": cell["encoder"], "role": cell["role"], "name": meta["name"]}
         about |= {"started": meta["started"], "status": cell["status"], "reason": cell["reason"], "run": run}
+        about |= {"settings": settings(meta["config"], cell["task"]), "notes": tuple(cell["notes"])}
         about["identity"] = canonical_json(meta["fingerprints"].get(cell["role"], cell["encoder"]))
         parts = rows.get(who, {}) if cell["status"] == "ok" else {("", ""): {}}
         for (part, decoder), scores in parts.items():
-            conditions = _conditions(meta, cell, part, decoder, digests)
-            key = (meta["dataset"]["name"], cell["task"], part, decoder)
-            yield key, Entry(**about, scores=scores, conditions=conditions)
-
-
-def _conditions(
-    meta: Mapping[str, Any], cell: Mapping[str, Any], part: str, decoder: str, images: Mapping[Any, str]
-) -> dict[str, str]:
-    answers = [a for a in cell["answers"] if a["decoder"] == decoder and _within(a["slice"], part)]
-    config = meta["config"]
-    prompts = cell["details"].get("prompts_sha256")
-    told = {
-        "taxonomy": meta["taxonomy"]["digest"],
-        "images": images.get((cell["encoder"], cell["role"], cell["task"], decoder, part), ""),
-        "candidates": sorted(a["candidates"] for a in answers),
-        "settings of the task": config.get("task", {}).get(cell["task"]),
-        "decoding": config.get("decoding"),
-        "prompts": prompts,
-    }
-    return {name: _digest(value) for name, value in told.items()}
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
-
-
-def _within(piece: str, part: str) -> bool:
-    return piece == part or piece.startswith(f"{part} ")
+            images = digests.get((*who[:2], cell["task"], decoder, part), "")
+            asked = conditions(meta, cell, part, decoder, images)
+            yield (
+                (meta["dataset"]["name"], cell["task"], part, decoder),
+                Entry(**about, scores=scores, conditions=asked),
+            )
 
 
 def _image_digests(run: SavedRun) -> dict[tuple[str, str, str, str, str], str]:
@@ -175,7 +205,7 @@ def _image_digests(run: SavedRun) -> dict[tuple[str, str, str, str, str], str]:
     for who, rows in pieces(table):
         part = parent_part(who[4])
         text = "\n".join(sorted({f"{s}\t{t}" for s, t in zip(rows["sample"], rows["target_path"], strict=True)}))
-        digests[(*who[:4], part)] = _digest([digests.get((*who[:4], part), ""), text])
+        digests[(*who[:4], part)] = digest([digests.get((*who[:4], part), ""), text])
     return digests
 
 
@@ -219,11 +249,12 @@ def _differences(conditions: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
     return tuple(name for name in names if len({one[name] for one in conditions}) > 1)
 
 
-def _newest(entries: Sequence[Entry]) -> tuple[list[Entry], dict[int, Entry]]:
+def _newest(entries: Sequence[Entry], variants: Mapping[str, str]) -> tuple[list[Entry], dict[int, Entry]]:
     """The newest entry of each encoder, and the one before it; encoders of one name and other settings stay apart."""
-    by_encoder: dict[tuple[str, str, str], list[Entry]] = {}
+    by_encoder: dict[tuple[str, str, str, str], list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.started, reverse=True):
-        by_encoder.setdefault((entry.role, entry.encoder, entry.identity), []).append(entry)
+        asked = variants.get(entry.conditions["prompts"], "")
+        by_encoder.setdefault((entry.role, entry.encoder, entry.identity, asked), []).append(entry)
     order = {id(entry): place for place, entry in enumerate(entries)}
     groups = sorted(by_encoder.values(), key=lambda of: (of[0].role != "encoder", min(order[id(e)] for e in of)))
     return [of[0] for of in groups], {i: of[1] for i, of in enumerate(groups) if len(of) > 1}

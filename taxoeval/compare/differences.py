@@ -73,7 +73,7 @@ def compared(block: Block, columns: Sequence[str] | None = None) -> dict[str, Co
     `paired_difference`. An image that was tested in several repeats counts once, with its mean.
     """
     wanted = list(columns) if columns is not None else [*(f"right_{rank}" for rank in block.ranks), DISTANCE]
-    values = [_per_image(entry, block, wanted) for entry in block.entries if entry.status == "ok"]
+    values = [values_per_image(entry, block, wanted) for entry in block.entries if entry.status == "ok"]
     if not values or not values[0][0]:
         return {}
     samples = sorted(set.intersection(*(set(names) for names, _, _ in values)))
@@ -117,8 +117,8 @@ def _one(block: Block, column: str, table: Floats, group: NDArray[np.str_]) -> C
     return Compared(column, mean, live[best], difference, low, high, p, tied, int(known.sum()))
 
 
-def _per_image(entry: Entry, block: Block, columns: Sequence[str]) -> tuple[list[str], NDArray[np.str_], Floats]:
-    """Samples, their taxa and their values ``(n, columns)``: the mean over the repeats of each image."""
+def values_per_image(entry: Entry, block: Block, columns: Sequence[str]) -> tuple[list[str], NDArray[np.str_], Floats]:
+    """Samples, their taxa and their values of an entry, ``(n, columns)``: the mean over the repeats of each image."""
     samples: list[str] = []
     taxa: list[str] = []
     parts: list[Floats] = []

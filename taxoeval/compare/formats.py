@@ -86,7 +86,7 @@ def _latex(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
-def print_sheets(sheets: Sequence[Sheet], out: "Console") -> None:
+def print_sheets(sheets: Sequence[Sheet], out: "Console", legend: Sequence[str] = LEGEND) -> None:
     """Print the sheets, and below them what the marks mean."""
     from rich import box
     from rich.table import Table
@@ -96,12 +96,18 @@ def print_sheets(sheets: Sequence[Sheet], out: "Console") -> None:
         out.print(Text(f"\n{one.title}", style="bold"))
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), expand=False)
         for i, heading in enumerate(one.header):
-            table.add_column(Text(heading), justify="left" if i == 0 else "right", no_wrap=i > 0, vertical="bottom")
+            table.add_column(
+                Text(heading),
+                justify="left" if i == 0 else "right",
+                no_wrap=i > 0,
+                overflow="fold" if i == 0 else "ellipsis",
+                vertical="bottom",
+            )
         for row in one.rows:
             table.add_row(*(Text(cell) for cell in row))
         out.print(table)
         for note in one.notes:
             out.print(Text(note, style="dim"))
     out.print()
-    for line in LEGEND:
+    for line in legend:
         out.print(Text(line, style="dim"))

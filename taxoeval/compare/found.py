@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from taxoeval.compare.sweep import last_words
 from taxoeval.errors import TaxoevalError
 from taxoeval.reports.files import SavedRun, read_run
 
@@ -87,9 +88,10 @@ def _begun(folder: Path) -> set[Path]:
 
 def _opened(place: Path) -> SavedRun | Unfinished:
     if not (place / "run.json").is_file():
-        errors = sorted(file.name for file in place.glob("error_*.txt"))
-        return Unfinished(place, f"no result; see {errors[0]}" if errors else "no result: killed, or it failed at once")
+        return Unfinished(place, last_words(place))
     try:
-        return read_run(place)
+        run = read_run(place)
+        run.scores(), run.images()  # a file that is gone or cut off is this run's fault, not the comparison's
+        return run
     except TaxoevalError as error:
         return Unfinished(place, str(error).removeprefix(f"{place / 'run.json'}: ").removeprefix(f"{place}: "))

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from taxoeval.compare.blocks import Block, Entry
+from taxoeval.compare.blocks import Block
+from taxoeval.compare.changes import Change, changes
 from taxoeval.compare.differences import DISTANCE, Compared
 
 COLUMNS = (
@@ -16,6 +17,7 @@ COLUMNS = (
     "role",
     "run",
     "started",
+    "prompts",
     "metric",
     "rank",
     "k",
@@ -33,18 +35,22 @@ COLUMNS = (
     "tied_with_best",
     "n_compared",
     "change",
+    "change_low",
+    "change_high",
     "changed_since",
     "status",
     "reason",
 )
-"""Columns of the CSV file; ``change`` is from the same encoder's run before."""
+"""Columns of the CSV file; ``change`` is from the same encoder's run before, ``prompts`` named where they differ."""
 
 
 def rows(block: Block, found: dict[str, Compared]) -> Iterator[dict[str, Any]]:
     """The rows of one block; an entry without numbers gives one with its status and reason."""
+    changed = changes(block)
     about = dict(zip(("dataset", "task", "part", "decoder"), block.key, strict=True))
     for i, entry in enumerate(block.entries):
         who = {"encoder": entry.encoder, "role": entry.role, "run": entry.name, "started": entry.started}
+        who["prompts"] = block.variants.get(i, "")
         end = {"status": entry.status, "reason": entry.reason}
         if entry.status != "ok":
             yield _row(about | who | end)
@@ -52,7 +58,7 @@ def rows(block: Block, found: dict[str, Compared]) -> Iterator[dict[str, Any]]:
             numbers = {name: score[name] for name in ("value", "low", "high", "n", "chance", "majority")}
             numbers |= {"metric": metric, "rank": rank, "k": k, "higher_is_better": score["higher_is_better"]}
             numbers |= _beside(i, found.get(column_of(metric, k, rank)))
-            numbers |= _change(block.earlier.get(i), (metric, k, rank), score["value"])
+            numbers |= _change(changed.get(i, {}).get(column_of(metric, k, rank)))
             reason = {"status": entry.status, "reason": score["reason"]}
             yield _row(about | who | numbers | reason)
 
@@ -91,11 +97,11 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _change(before: Entry | None, key: tuple[str, int, str], value: float | None) -> dict[str, Any]:
-    if before is None or value is None:
+def _change(found: Change | None) -> dict[str, Any]:
+    if found is None:
         return {}
-    old = before.scores.get(key, {}).get("value")
-    return {"change": value - old, "changed_since": before.started} if old is not None else {}
+    ends = {"change_low": _number(found.low), "change_high": _number(found.high)}
+    return {"change": found.difference, "changed_since": found.since} | ends
 
 
 def sorted_entries(block: Block, found: dict[str, Compared], by: str) -> list[int]:
@@ -106,12 +112,16 @@ def sorted_entries(block: Block, found: dict[str, Compared], by: str) -> list[in
     block, found
         The block and its comparisons.
     by
-        A rank, ``distance``, ``severity`` or ``encoder``.
+        A rank, ``distance``, ``severity``, ``p``, ``encoder``; anything else, such as ``difference``: the finest rank.
     """
     if by == "encoder":
         return sorted(range(len(block.entries)), key=lambda i: block.entries[i].encoder)
+    finest = (shown_ranks(block, 1) or [""])[-1]
+    lead = found.get(f"right_{finest}")
+    if by == "p" and lead is not None:
+        return sorted(range(len(block.entries)), key=lambda i: (i != lead.best, _least(-float(lead.p[i]))))
     metric = {"distance": "average_hierarchical_distance", "severity": "mistake_severity"}.get(by, "rank_hits")
-    key = (metric, 1, by if metric == "rank_hits" else "")
+    key = (metric, 1, (by if by in block.ranks else finest) if metric == "rank_hits" else "")
     sign = -1.0 if metric == "rank_hits" else 1.0
 
     def place(i: int) -> tuple[bool, float]:
@@ -119,6 +129,10 @@ def sorted_entries(block: Block, found: dict[str, Compared], by: str) -> list[in
         return (value is None, 0.0 if value is None else sign * value)
 
     return sorted(range(len(block.entries)), key=place)
+
+
+def _least(value: float) -> float:
+    return math.inf if math.isnan(value) else value
 
 
 def shown_ranks(block: Block, most: int) -> list[str]:

@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from taxoeval.compare.blocks import Block, Entry
+from taxoeval.compare.changes import changes
 from taxoeval.compare.differences import Compared
+from taxoeval.compare.names import labels
+from taxoeval.compare.number_sheets import heading, main_numbers, number_notes, number_rows
 from taxoeval.compare.rows import column_of, shown_ranks, sorted_entries
 from taxoeval.reports.numbers import NOTHING, percent, ranks
 
@@ -55,40 +58,44 @@ def sheet(block: Block, found: dict[str, Compared], *, sort: str = "", most_rank
         How many ranks, from the finest up, are shown.
     """
     shown = shown_ranks(block, most_ranks)
+    title = ", ".join(part for part in block.key if part not in ("all", ""))
+    if not any(key[0] == "rank_hits" for entry in block.entries for key in entry.scores):
+        keys = main_numbers(block)
+        notes = (*number_notes(block, keys), *_apart(block), *_told(block))
+        order = sorted_entries(block, found, sort if sort == "encoder" else "")
+        return Sheet(title, ("encoder", *map(heading, keys)), tuple(number_rows(block, keys, order)), notes)
     finest = shown[-1] if shown else ""
     lead = found.get(f"right_{finest}")
     header = ("encoder", *shown, "severity", "distance", "difference (95 %)", "p")
     order = sorted_entries(block, found, sort or finest or "encoder")
     rows = tuple(_row(block, i, shown, found, lead) for i in order)
-    return Sheet(
-        ", ".join(part for part in block.key if part != "all"), header, rows, tuple(_notes(block, found, finest))
-    )
+    return Sheet(title, header, rows, tuple(_notes(block, found, finest)))
 
 
 def _row(
     block: Block, i: int, shown: Sequence[str], found: dict[str, Compared], lead: Compared | None
 ) -> tuple[str, ...]:
     entry = block.entries[i]
-    name = f"{entry.encoder} (control)" if entry.role == "control" else entry.encoder
-    if sum(e.encoder == entry.encoder and e.role == entry.role for e in block.entries) > 1:
-        name = f"{name} [{entry.name}]"  # one encoder with two settings
+    name = labels(block)[i]
     if entry.status != "ok":
         return (name, entry.status, *([NOTHING] * (len(shown) + 3)))
     keys = [*(("rank_hits", 1, rank) for rank in shown)]
-    cells = [_marked(_text(entry, key, percent), i, found.get(column_of(*key))) for key in keys]
+    cells = [marked(value_text(entry, key, percent), i, found.get(column_of(*key))) for key in keys]
     distance = ("average_hierarchical_distance", 1, "")
-    far = _marked(_text(entry, distance, ranks), i, found.get(column_of(*distance)))
-    return (name, *cells, _text(entry, ("mistake_severity", 1, ""), ranks), far, *_difference(i, lead))
+    far = marked(value_text(entry, distance, ranks), i, found.get(column_of(*distance)))
+    return (name, *cells, value_text(entry, ("mistake_severity", 1, ""), ranks), far, *_difference(i, lead))
 
 
-def _text(entry: Entry, key: tuple[str, int, str], written: Callable[[float], str]) -> str:
+def value_text(entry: Entry, key: tuple[str, int, str], written: Callable[[float], str]) -> str:
+    """A value of an entry as it is written, or a dash."""
     value = entry.scores.get(key, {}).get("value")
     if value is None:
         return NOTHING
     return written(value)
 
 
-def _marked(text: str, i: int, found: Compared | None) -> str:
+def marked(text: str, i: int, found: Compared | None) -> str:
+    """A value with the mark of the best, or of what cannot be told from it."""
     if found is None or text == NOTHING:
         return text
     return f"{text} {BEST if i == found.best else TIED if found.tied[i] else ' '}"
@@ -110,22 +117,38 @@ def _notes(block: Block, found: dict[str, Compared], finest: str) -> list[str]:
         score = first.scores["rank_hits", 1, finest]
         chance, majority = (percent(float("nan") if score[k] is None else score[k]) for k in ("chance", "majority"))
         notes.append(f"at {finest}: {score['n']:,} images, chance {chance} %, always the commonest taxon {majority} %")
-    if block.apart:
-        notes.append(
-            f"stands apart from another table of the same name: not comparable, for {' and '.join(block.apart)} differ"
-        )
+    notes += _apart(block)
     few = [c for c in found.values() if c.column == f"right_{finest}" and first is not None]
     if few and first is not None and few[0].n < first.scores["rank_hits", 1, finest]["n"]:
         notes.append(f"differences rest on the {few[0].n:,} images that all encoders were tested on")
-    notes += [f"{e.encoder}: {e.status}: {e.reason}" for e in block.entries if e.status != "ok"]
-    return [*notes, *_changes(block, finest)]
+    return [*notes, *_told(block), *_changes(block, finest)]
+
+
+def _apart(block: Block) -> Iterator[str]:
+    """Why this is a table of its own, and by which settings."""
+    if block.apart:
+        here = f" (here: {', '.join(block.here[:4])})" if block.here else ""
+        why = " and ".join(block.apart)
+        yield f"stands apart from another table of the same name: not comparable, for {why} differ{here}"
+
+
+def _told(block: Block) -> Iterator[str]:
+    """What the task said of every encoder's numbers, and why some have none."""
+    live = [entry.notes for entry in block.entries if entry.status == "ok"]
+    yield from (note for note in live[0] if all(note in notes for notes in live))
+    yield from (f"{e.encoder}: {e.status}: {e.reason}" for e in block.entries if e.status != "ok")
 
 
 def _changes(block: Block, finest: str) -> Iterator[str]:
-    """What changed since an encoder's run before; a control that every job of a sweep repeats is no change."""
-    for i, before in block.earlier.items():
-        now, key = block.entries[i], ("rank_hits", 1, finest)
-        group = now.run.meta["group"]
-        new, old = (entry.scores.get(key, {}).get("value") for entry in (now, before))
-        if new is not None and old is not None and (group is None or group != before.run.meta["group"]):
-            yield f"{now.encoder}: {100 * (new - old):+.1f} points at {finest} since its run of {before.started}"
+    """What changed since an encoder's run before."""
+    names = labels(block)
+    for i, of in changes(block).items():
+        if (one := of.get(f"right_{finest}")) is None:
+            continue
+        if not any(change.difference for change in of.values()):
+            yield f"{names[i]}: the same answers as its run of {one.since}"
+            continue
+        low, high = 100 * one.low, 100 * one.high
+        interval = f" ({low:+.1f}, {high:+.1f})" if math.isfinite(low) and math.isfinite(high) else ""
+        points = f"{100 * one.difference:+.1f}{interval} points at {finest}"
+        yield f"{names[i]}: {points}, newer less older, since its run of {one.since}"

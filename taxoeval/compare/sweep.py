@@ -90,8 +90,7 @@ def _number(place: Path) -> float:
 
 def _end(place: Path) -> JobEnd:
     if not (place / "run.json").is_file():
-        errors = sorted(file.name for file in place.glob("error_*.txt"))
-        return JobEnd(place.name, "missing", reason=f"no result; see {errors[0]}" if errors else _last_words(place))
+        return JobEnd(place.name, "missing", reason=last_words(place))
     try:
         meta = read_run(place).meta
     except TaxoevalError as error:
@@ -104,8 +103,11 @@ def _end(place: Path) -> JobEnd:
     return JobEnd(place.name, meta["status"], cells)
 
 
-def _last_words(place: Path) -> str:
+def last_words(place: Path) -> str:
     """What a job said before it ended without a result, or that it said nothing: then it was killed."""
+    errors = sorted(file.name for file in place.glob("error_*.txt"))
+    if errors:
+        return f"no result; see {errors[0]}"
     try:
         return str(json.loads((place / "failed.json").read_text(encoding="utf-8"))["reason"])
     except (OSError, ValueError, KeyError, TypeError):

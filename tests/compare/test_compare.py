@@ -10,6 +10,7 @@ import pytest
 from taxoeval import metrics
 from taxoeval.compare import blocks, compared, find_runs
 from taxoeval.compare.__main__ import main
+from taxoeval.compare.changes import changes
 from taxoeval.compare.formats import to_latex, to_markdown
 from taxoeval.compare.sheets import BEST, TIED, Sheet, sheet
 from taxoeval.errors import TaxoevalError
@@ -119,7 +120,7 @@ def test_what_is_missing_is_explained(sweep: Path, capsys):
     out = capsys.readouterr().out
     assert "blind" in out
     assert "blind: unsupported: too few images" in out
-    assert "4: no result: killed, or it failed at once" in out
+    assert "4: no result was written: killed, or out of memory or time" in out
     assert "schema_version 1, but this version of taxoeval reads 2" in out
 
 
@@ -129,9 +130,14 @@ def test_the_newest_run_counts_and_the_change_is_told(tmp_path: Path):
     block = of(tmp_path)
     assert [e.name for e in block.entries] == ["new"]
     value = {e.name: e.scores["rank_hits", 1, "species"]["value"] for e in (block.entries[0], block.earlier[0])}
+    one = changes(block)[0]["right_species"]
+    assert one.difference == pytest.approx(value["new"] - value["old"], abs=1e-12)
+    assert one.low < one.difference < one.high
+    assert (one.n, one.since) == (240, "2026-11-21T10:00:00+00:00")
     (note,) = [note for note in sheet(block, compared(block)).notes if "since" in note]
-    points = 100 * (value["new"] - value["old"])
-    assert note == f"good: {points:+.1f} points at species since its run of 2026-11-21T10:00:00+00:00"
+    points = [f"{100 * x:+.1f}" for x in (one.difference, one.low, one.high)]
+    told = f"good: {points[0]} ({points[1]}, {points[2]}) points at species, newer less older, since its run of "
+    assert note == f"{told}2026-11-21T10:00:00+00:00"
 
 
 def test_repeats_count_each_image_once(tmp_path: Path):
@@ -162,7 +168,7 @@ def test_files(sweep: Path, tmp_path: Path, capsys):
     assert files[1].read_text().count("\n| ") == 5
     assert files[2].read_text().count(r"\\") == 5
     page = files[3].read_text()
-    assert page.count("<tr>") == 5
+    assert page.count("<tr>") == 5 + 4  # the table, and the runs it is made of
     assert f"<title>good: {100 * compared(of(sweep))['right_species'].mean[0]:.1f} %" in page
 
 

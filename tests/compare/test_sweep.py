@@ -1,8 +1,13 @@
 """How a sweep ended is read from the files it left."""
 
 import json
+import os
 from pathlib import Path
 
+import pytest
+from omegaconf import OmegaConf
+
+from taxoeval.__main__ import _SWEEP, SweepBegins
 from taxoeval.compare.sweep import exit_code, job_ends, told
 from taxoeval.reports import Cell
 from tests.compare import make
@@ -45,3 +50,18 @@ def test_every_job_is_told(tmp_path: Path):
     assert exit_code(ends) == 1
     assert exit_code([end for end in ends if end.status in ("ok", "unsupported")]) == 2
     assert exit_code(ends[:1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "typed", "jobs"),
+    [
+        (None, ["encoder=a,b", "dataset=x,y", "task=[knn,few_shot]"], 4),
+        ({"encoder": "a,b,c"}, ["experiment=e", "dataset=x,y"], 6),
+        ({"encoder": "a,b,c"}, ["encoder=a"], 1),  # what is typed replaces what the experiment would sweep
+    ],
+)
+def test_jobs_are_counted_with_those_an_experiment_sweeps(tmp_path: Path, monkeypatch, params, typed, jobs):
+    monkeypatch.setenv(_SWEEP, "")
+    hydra = {"sweeper": {"params": params}, "overrides": {"task": typed}, "sweep": {"dir": str(tmp_path)}}
+    SweepBegins().on_multirun_start(OmegaConf.create({"hydra": hydra}))
+    assert os.environ[_SWEEP] == f"{tmp_path}\t{jobs}"
