@@ -55,7 +55,8 @@ def test_a_run_without_arguments_prints_a_table_per_rank(default_run):
     for word in ("mini_clip, zero_shot", "mini_clip, knn", "kingdom", "species", "chance", "mistake severity"):
         assert word in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    assert re.search(r"W&B: kept offline( \(.*\))?; to upload it: \S*wandb sync outputs/\S+/wandb/offline-run-\S+\n", done.stdout)
+    told = r"W&B: kept offline( \(.*\))?; to upload it: \S*wandb sync outputs/\S+/wandb/offline-run-\S+\n"
+    assert re.search(told, done.stdout)
 
 
 def test_a_run_writes_scores_predictions_and_its_record(default_run):

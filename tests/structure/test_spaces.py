@@ -15,6 +15,7 @@ from taxoeval.structure import (
     spaces_agree,
     within_between,
 )
+from taxoeval.structure.cka import _permuted as permuted
 from taxoeval.structure.cka import hsic
 from taxoeval.structure.hyperbolicity import relative_delta
 from taxoeval.structure.modality_gap import _units as units
@@ -239,3 +240,10 @@ def test_maps_of_unknown_kind_are_refused():
     taxonomy, species = tree()
     with pytest.raises(TaxoevalError, match="there is no map 'isomap'; there are pca, tsne, umap, pacmap"):
         space_map(np.eye(24), species, taxonomy, method="isomap")
+
+
+def test_permuted_kernels_equal_permuted_features():
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(30, 7)), rng.normal(size=(30, 4))
+    orders = [rng.permutation(30) for _ in range(6)]
+    np.testing.assert_allclose(permuted(x, y, orders), [hsic(x, y[order]) for order in orders], rtol=1e-9, atol=1e-9)
