@@ -5,18 +5,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import numpy as np
-
 from taxoeval.datasets.images import NoImages
 from taxoeval.embedding.progress import progress_bar
-from taxoeval.encoders.base import fingerprint_key, text_sha256
-from taxoeval.encoders.precomputed import Precomputed
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
@@ -31,6 +27,7 @@ from taxoeval.reports.mistakes import write_mistakes
 from taxoeval.reports.prompt_differences import prompt_differences
 from taxoeval.reports.run import Status
 from taxoeval.reports.thumbnails import write_thumbnails
+from taxoeval.subject import subject_of
 from taxoeval.tasks import Subject, Task
 from taxoeval.tasks.decoding import Decoding
 
@@ -148,7 +145,7 @@ def evaluate(
                 found.cells += [_failed(found.names.get(role, role), role, task, error, folder) for task in tasks]
                 continue
             for key, task in tasks.items():
-                settings = task_settings(config, key)
+                settings = task_settings(config, key, task)
                 ask = partial(_ask, found.names[role], role, key, task, subject, folder)
                 cell = store.get({**about, **settings}, found.names[role], role, key, ask) if settings else ask()
                 found.cells.append(cell)
@@ -210,7 +207,16 @@ def _subject(
         encoder = make()
     found.fingerprints[role], found.names[role], found.dimension = encoder.fingerprint, encoder.name, encoder.dimension
     with _timed(found.timings, f"{role}.embed"):
-        subject = replace(_embed(encoder, images, runtime), decoding=decoding)
+        subject = subject_of(
+            encoder,
+            images,
+            decoding,
+            store=Path(runtime.store).expanduser(),
+            batch_size=runtime.batch_size,
+            workers=runtime.workers,
+            device=runtime.device,
+            progress=runtime.progress,
+        )
     about = given(subject, encoder)
     found.labels, found.vectors[role] = about["labels"], about["vectors"]
     return subject, about
@@ -225,42 +231,6 @@ def _picture(run: Run, images: "ImageDataset", folder: Path) -> None:
         write_report(folder)
     except Exception as error:
         print(f"taxoeval: {folder}: figures or page were not made ({type(error).__name__}: {error})", file=sys.stderr)
-
-
-def _embed(encoder: "Encoder", dataset: "ImageDataset", runtime: Runtime) -> Subject:
-    plain = Subject(_no_vectors(dataset), dataset.taxonomy, dataset.common_name, dataset.label, group=dataset.group)
-    if not encoder.dimension:
-        return plain
-    if isinstance(encoder, Precomputed):
-        vectors = encoder.vectors_of(dataset.sample.tolist(), dataset.source.content)
-        source = fingerprint_key({**encoder.fingerprint, "images": text_sha256("\n".join(dataset.sample.tolist()))})
-        return replace(plain, embeddings=Embeddings(vectors, dataset.taxon, dataset.sample, source))
-    from taxoeval.embedding import EmbeddingStore, embed_images, embed_texts
-    from taxoeval.encoders import TextEncoder
-
-    store = EmbeddingStore(Path(runtime.store).expanduser())
-    embeddings = embed_images(
-        encoder,
-        dataset,
-        store,
-        batch_size=runtime.batch_size,
-        workers=runtime.workers,
-        device=runtime.device,
-        progress=runtime.progress,
-    )
-    if not (encoder.has_text and isinstance(encoder, TextEncoder)):
-        return replace(plain, embeddings=embeddings)
-    return replace(
-        plain,
-        embeddings=embeddings,
-        embed_texts=lambda texts: embed_texts(encoder, texts, store, device=runtime.device),
-        logit_scale=encoder.logit_scale,
-    )
-
-
-def _no_vectors(dataset: "ImageDataset") -> Embeddings:
-    """Embeddings without dimensions."""
-    return Embeddings(np.zeros((len(dataset), 0), dtype=np.float32), dataset.taxon, dataset.sample, "none")
 
 
 def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder: Path) -> Cell:

@@ -17,6 +17,7 @@ FLOOR = {
     "prompts": 3,
     "embedding": 4,
     "tasks": 5,
+    "subject": 5.5,
     "reports": 6,
     "evaluation": 7,
     "compare": 7,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taxoeval.compare.blocks import Block, blocks
+from taxoeval.compare.cost import cost_figure
 from taxoeval.compare.differences import Compared, compared
 from taxoeval.compare.formats import print_sheets, to_latex, to_markdown
 from taxoeval.compare.found import Unfinished, find_runs
@@ -17,13 +18,15 @@ from taxoeval.compare.page import to_html
 from taxoeval.compare.rows import COLUMNS, rows
 from taxoeval.compare.sheets import sheet
 from taxoeval.errors import TaxoevalError
+from taxoeval.reports.figures.style import rendered
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Result = tuple[Block, dict[str, Compared]]
 
-SUFFIXES = (".csv", ".md", ".tex", ".html")
+PICTURES = (".svg", ".png", ".pdf")
+SUFFIXES = (".csv", ".md", ".tex", ".html", *PICTURES)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--sort", default="", help="a column: a rank, distance, severity, p, encoder; default: the finest rank"
     )
     parser.add_argument(
-        "--output", type=Path, action="append", default=[], help=f"also write a file: {', '.join(SUFFIXES)}"
+        "--output",
+        type=Path,
+        action="append",
+        default=[],
+        help=f"also write a file: {', '.join(SUFFIXES)}; a picture shows quality against speed",
     )
     chosen = parser.parse_args(arguments)
     try:
@@ -145,14 +152,23 @@ def _write(path: Path, results: Sequence[Result], unfinished: Sequence[Unfinishe
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(_content(path.suffix, results, unfinished, sort), encoding="utf-8", newline="")
+        part.write_bytes(_content(path, results, unfinished, sort))
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise TaxoevalError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from None
 
 
-def _content(suffix: str, results: Sequence[Result], unfinished: Sequence[Unfinished], sort: str) -> str:
+def _content(path: Path, results: Sequence[Result], unfinished: Sequence[Unfinished], sort: str) -> bytes:
+    if path.suffix not in PICTURES:
+        return _text(path.suffix, results, unfinished, sort).encode()
+    figure = cost_figure(results)
+    if figure is None:
+        raise TaxoevalError(f"{path}: shows quality against speed, and no encoder has both; add speed to its tasks")
+    return rendered(figure, path.suffix[1:])
+
+
+def _text(suffix: str, results: Sequence[Result], unfinished: Sequence[Unfinished], sort: str) -> str:
     if suffix == ".html":
         return to_html(results, unfinished, sort=sort)
     if suffix == ".csv":

@@ -1,15 +1,18 @@
 """The comparison as one page of HTML that opens from disk."""
 
+import base64
 import math
 from collections.abc import Sequence
 
 from taxoeval.compare.blocks import Block
+from taxoeval.compare.cost import cost_figure
 from taxoeval.compare.differences import Compared
 from taxoeval.compare.found import Unfinished
 from taxoeval.compare.names import labels
 from taxoeval.compare.overview import QUESTIONS, overview, sentences
 from taxoeval.compare.rows import shown_ranks, sorted_entries
 from taxoeval.compare.sheets import LEGEND, sheet
+from taxoeval.reports.figures.style import rendered
 from taxoeval.reports.html.charts import Mark, intervals
 from taxoeval.reports.html.markup import table, text
 from taxoeval.reports.html.page import document
@@ -46,6 +49,7 @@ def to_html(
     if (whole := overview(results)) is not None:
         shown = table(whole.header, whole.rows) + _list(whole.notes, "quiet")
         parts.append(f"<section><h2>{text(whole.title)}</h2>{shown}</section>")
+    parts += _cost(results)
     parts.append(f"<details><summary>How to read the tables</summary>{_list((*LEGEND, FIGURE), 'quiet')}</details>")
     parts += [_section(i, block, found, sort) for i, (block, found) in enumerate(results)]
     if unfinished:
@@ -53,6 +57,20 @@ def to_html(
         parts.append(f"<section><h2>Jobs without a result</h2>{_list(jobs, '')}</section>")
     parts.append(_runs(results))
     return document(title, "".join([*parts, "</main>"]))
+
+
+def _cost(results: Sequence[tuple[Block, dict[str, Compared]]]) -> list[str]:
+    """Quality against speed, where both were measured."""
+    figure = cost_figure(results)
+    if figure is None:
+        return []
+    picture = base64.b64encode(rendered(figure, "svg")).decode()
+    return [
+        "<section><h2>Quality against speed</h2><figure>"
+        f'<img class="drawn" alt="accuracy against images per second" src="data:image/svg+xml;base64,{picture}">'
+        "<figcaption>higher is more accurate, further right is faster, on the machine of the run</figcaption>"
+        "</figure></section>"
+    ]
 
 
 def _section(i: int, block: Block, found: dict[str, Compared], sort: str) -> str:

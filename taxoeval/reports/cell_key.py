@@ -2,22 +2,26 @@
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from taxoeval.reports.cell_store import content_of_files
-from taxoeval.tasks import Subject
+from taxoeval.reports.provenance import host
+from taxoeval.tasks import Subject, Task
 
 if TYPE_CHECKING:
     from taxoeval.encoders import Encoder
 
 
-def task_settings(config: Mapping[str, Any], key: str) -> dict[str, Any]:
+def task_settings(config: Mapping[str, Any], key: str, asked: Task) -> dict[str, Any]:
     """What the numbers of a task depend on besides vectors and labels; nothing where that is not on record."""
     task = config.get("task", {}).get(key)
     if task is None:
         return {}
     settings = {"task": task, "decoding": config.get("decoding")}
+    if getattr(asked, "of_this_machine", False):
+        settings["machine"] = {"name": platform.node(), **host()}
     return {**settings, "files": content_of_files(settings)}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,14 @@ from taxoeval.records import Embeddings, Predictions, Score
 from taxoeval.tasks.decoding import Decoding
 from taxoeval.taxonomy import Taxonomy
 
+if TYPE_CHECKING:
+    from taxoeval.datasets.base import ImageSource
+    from taxoeval.encoders import Encoder
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One encoder on one dataset, as every task sees it: vectors and labels, neither weights nor images.
+    """One encoder on one dataset, as every task sees it: vectors and labels.
 
     Attributes
     ----------
@@ -35,6 +39,8 @@ class Subject:
         never each other's neighbour, and stay on one side of every split. None where the dataset names none.
     decoding
         How scores become answers.
+    encoder, source
+        The encoder itself and the images, for what is about them and not about vectors; None where there is none.
     """
 
     embeddings: Embeddings
@@ -45,6 +51,8 @@ class Subject:
     logit_scale: float = 1.0
     group: NDArray[np.str_] | None = None
     decoding: Decoding = field(default_factory=Decoding)
+    encoder: "Encoder | None" = None
+    source: "ImageSource | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +89,8 @@ class Task(Protocol):
     """A frozen dataclass of settings whose call evaluates a `Subject`.
 
     Raises `UnsupportedError` where the question cannot be asked of this encoder or dataset. A task that does not look
-    at the vectors says so by a class attribute ``needs_vectors = False``: it can be asked without an encoder.
+    at the vectors says so by a class attribute ``needs_vectors = False``: it can be asked without an encoder. One
+    whose numbers are about the machine has ``of_this_machine = True``: they are not taken for those of another.
     """
 
     name: str
