@@ -112,6 +112,21 @@ def read_contents(path: Path, dimension: int) -> "pa.Array":
             raise CorruptPartError(_one_line(error)) from error
 
 
+def rows_of(path: Path) -> int:
+    """How many vectors a part holds, as it says itself; 0 for one that is damaged or gone.
+
+    Examples
+    --------
+    >>> rows_of(Path("no such part"))
+    0
+    """
+    try:
+        with _opened(path) as file:
+            return int(file.metadata.num_rows)
+    except (CorruptPartError, FileNotFoundError):
+        return 0
+
+
 def read_vectors(path: Path) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """The vectors of a part, some thousand rows at a time.
 
