@@ -1,14 +1,20 @@
 """Images to vectors, each image of each encoder once: hash, look up, compute what is missing, store, return."""
 
 import hashlib
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from taxoeval.embedding.leases import Leases
 from taxoeval.embedding.loading import ImageBatch, ImagesToDo, choose_workers, collate, hash_images
+from taxoeval.embedding.processes import launched_together
 from taxoeval.embedding.progress import progress_bar
-from taxoeval.embedding.shards import ShardWriter
+from taxoeval.embedding.sharing import SharedWork
+from taxoeval.embedding.shelf import Shelf
+from taxoeval.embedding.shelf import Shelf
 from taxoeval.embedding.store import EmbeddingStore
+from taxoeval.embedding.turns import Turns, chunk_size
 from taxoeval.encoders.base import fingerprint_key
 from taxoeval.errors import TaxoevalError
 from taxoeval.records import Embeddings
@@ -73,6 +79,11 @@ def embed_images(
     uninterrupted call. Across batch sizes, devices and library versions vectors agree to rounding only; versions are
     part of the fingerprint, the other two are not.
 
+    Any number of processes, on any machines that share the folder, may be given the same images at once: they share
+    the work batch by batch, and each returns when all of it is stored. Give them the same ``batch_size``, or their
+    batches overlap and some images are computed twice. What a process that died had claimed is taken over: at once
+    on its own machine, after three minutes elsewhere. Processes of ``torchrun`` meet in a process group besides.
+
     Examples
     --------
     >>> import tempfile
@@ -94,13 +105,21 @@ def embed_images(
     inverse = np.array([row.setdefault(content, len(row)) for content in contents], dtype=np.int64)
     unique = list(row)
     vectors, stored = shelf.gather(unique)
-    if not stored.all():
-        missing = np.flatnonzero(~stored)
-        image = np.unique(inverse, return_index=True)[1][missing]
-        todo = ImagesToDo(dataset.source, image, encoder.transform)
-        keys = [unique[m] for m in missing]
-        _compute(encoder, todo, keys, ShardWriter(shelf, shard_size), batch_size, workers, device, progress)
-        vectors[missing] = shelf.read_back(keys)
+    first = np.unique(inverse, return_index=True)[1]
+    pause = 0.0
+    with Leases(shelf.folder) as leases:
+        while not stored.all():
+            missing = np.flatnonzero(~stored)
+            turns = Turns(unique, missing, chunk_size(len(unique), shard_size, batch_size), batch_size, leases, shelf)
+            todo = ImagesToDo(dataset.source, first[missing], encoder.transform)
+            keys = [unique[m] for m in missing]
+            done = _compute(encoder, todo, keys, turns, ShardWriter(shelf, shard_size), workers, device, progress)
+            if done:
+                _check_written(shelf, [keys[place] for place in done])
+            else:  # others compute what is left
+                pause = min(5.0, pause + 0.25)
+                time.sleep(pause)
+            vectors[missing], stored[missing] = shelf.gather(keys)
     return Embeddings(
         vectors=vectors[inverse] if len(unique) < len(inverse) else vectors,
         taxon=dataset.taxon,
@@ -113,12 +132,13 @@ def _compute(
     encoder: "Encoder",
     todo: ImagesToDo,
     keys: list[str],
+    turns: Turns,
     writer: ShardWriter,
-    batch_size: int,
     workers: int | Literal["auto"],
     device: str,
     progress: bool,
-) -> None:
+) -> list[int]:
+    """Compute the chunks that nobody else computes; which of ``keys`` these were."""
     import torch
     from torch.utils.data import DataLoader
 
@@ -126,21 +146,23 @@ def _compute(
     from taxoeval.embedding.streams import on_device
 
     chosen = choose_device(device, has_module=encoder.module is not None)
-    n_workers = choose_workers(workers, len(todo), batch_size, chosen, weightless=encoder.module is None)
-    loader: DataLoader[Any] = DataLoader(
-        todo,  # type: ignore[arg-type]
-        batch_size=batch_size,
-        num_workers=n_workers,
-        collate_fn=collate,
-        pin_memory=chosen == "cuda",
-        # Its own, so that what is random elsewhere does not depend on what the store already held.
-        generator=torch.Generator().manual_seed(0),
-    )
+    n_workers = choose_workers(workers, len(todo), turns.batch_size, chosen, weightless=encoder.module is None)
+
+    def load(cut: Iterable[list[int]]) -> "DataLoader[Any]":
+        return DataLoader(
+            todo,  # type: ignore[arg-type]
+            batch_sampler=cut,
+            num_workers=n_workers,
+            collate_fn=collate,
+            pin_memory=chosen == "cuda",
+            # Its own, so that what is random elsewhere does not depend on what the store already held.
+            generator=torch.Generator().manual_seed(0),
+        )
 
     with (
-        writer,
-        on_device(encoder.embed_images, chosen, _PIECE) as embed,
         progress_bar(f"encoding with {encoder.name}", len(todo), "images", shown=progress) as advance,
+        SharedWork(shelf, keys, batch_size, shard_size, advance) as work,
+        on_device(encoder.embed_images, chosen, _PIECE) as embed,
     ):
 
         def embed_batch(batch: ImageBatch) -> torch.Tensor:
@@ -150,9 +172,28 @@ def _compute(
             found = vectors.float().cpu().numpy()
             if len(found):
                 positions = batch.positions
-                writer.add([keys[p] for p in positions], found, [todo.where(p) for p in positions])
+                chunk = int(turns.chunk[positions[0]])
+                if open_chunk and open_chunk[0] != chunk:
+                    writer.flush()
+                    turns.release(open_chunk[0])
+                open_chunk[:] = [chunk]
+                done.extend(positions)
+                work.add(positions, found, [todo.where(p) for p in positions])
             advance(len(found))
             if batch.failure:
                 raise TaxoevalError(batch.failure)
 
-        predict(encoder.module, embed_batch, loader, chosen, on_batch)
+        predict(encoder.module, embed_batch, work.batches(load, ImageBatch([], None, "")), chosen, on_batch)
+    for chunk in open_chunk:
+        turns.release(chunk)
+    return done
+
+
+def _check_written(shelf: Shelf, keys: list[str]) -> None:
+    """Raise if what was just written is not there: the disk is not to be trusted."""
+    lost = int((~shelf.holds(keys)).sum())
+    if lost:
+        raise TaxoevalError(
+            f"{shelf.folder}: {lost} of {len(keys)} vectors just written cannot be read back; check the disk, then run "
+            "again"
+        )

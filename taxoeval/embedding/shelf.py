@@ -84,6 +84,32 @@ class Shelf:
         vectors[~stored] = 0.0
         return vectors, stored
 
+    def holds(self, contents: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of some contents are stored, without reading their vectors.
+
+        Parameters
+        ----------
+        contents
+            ``(n,)`` hexadecimal sha256.
+
+        Returns
+        -------
+        ndarray
+            ``(n,)`` bool.
+
+        Raises
+        ------
+        TaxoevalError
+            If the disk refuses to read.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._refresh()
+        keys = pa.chunked_array(list(self._contents.values()), pa.string())
+        found = pc.is_in(pa.array(contents, pa.string()), value_set=keys.combine_chunks())
+        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+
     def write(self, contents: Sequence[str], vectors: NDArray[np.float32], texts: Sequence[str] | None = None) -> Path:
         """Store vectors as one new part.
 
@@ -141,9 +167,48 @@ class Shelf:
             )
         return vectors
 
+    def known_parts(self) -> set[Path]:
+        """The parts that the last `gather` looked at.
+
+        Returns
+        -------
+        set of Path
+            Their files.
+        """
+        return set(self._contents)
+
+    def parts(self) -> set[Path]:
+        """The parts there are at this moment, whoever wrote them.
+
+        Returns
+        -------
+        set of Path
+            Their files.
+        """
+        return set(self.folder.glob("part-*.parquet"))
+
+    def contents_of(self, path: Path) -> list[str]:
+        """What one part holds, without its vectors.
+
+        Parameters
+        ----------
+        path
+            One of `parts`.
+
+        Returns
+        -------
+        list of str
+            Contents in row order; none if the part cannot be trusted or is gone.
+        """
+        try:
+            found: list[str] = read_contents(path, self.dimension).to_pylist()
+        except (CorruptPartError, FileNotFoundError):
+            return []
+        return found
+
     def _refresh(self) -> None:
         """Read the contents of parts not seen before; forget those that are gone."""
-        present = sorted(self.folder.glob("part-*.parquet"))
+        present = sorted(self.parts())
         known = self._contents
         self._contents = {}
         for path in present:

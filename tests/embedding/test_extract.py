@@ -99,7 +99,7 @@ def test_a_damaged_part_is_computed_again(store: EmbeddingStore, toy: Toy) -> No
 
 
 def test_a_killed_extraction_resumes_and_redoes_at_most_one_shard(store: EmbeddingStore, toy: Toy) -> None:
-    n, shard = 60, 8
+    n, shard = 128, 8
     call = "import sys; from tests.embedding.fakes import slow_extraction as f; f(*sys.argv[1:])"
     process = subprocess.Popen([sys.executable, "-c", call, str(store.root), str(toy.log), str(n)], cwd=REPOSITORY)
     folder = store.folder(toy) / "images"
