@@ -8,10 +8,8 @@ import numpy as np
 
 from taxoeval.embedding.leases import Leases
 from taxoeval.embedding.loading import ImageBatch, ImagesToDo, choose_workers, collate, hash_images
-from taxoeval.embedding.processes import launched_together
 from taxoeval.embedding.progress import progress_bar
-from taxoeval.embedding.sharing import SharedWork
-from taxoeval.embedding.shelf import Shelf
+from taxoeval.embedding.shards import ShardWriter
 from taxoeval.embedding.shelf import Shelf
 from taxoeval.embedding.store import EmbeddingStore
 from taxoeval.embedding.turns import Turns, chunk_size
@@ -79,11 +77,6 @@ def embed_images(
     uninterrupted call. Across batch sizes, devices and library versions vectors agree to rounding only; versions are
     part of the fingerprint, the other two are not.
 
-    Any number of processes, on any machines that share the folder, may be given the same images at once: they share
-    the work batch by batch, and each returns when all of it is stored. Give them the same ``batch_size``, or their
-    batches overlap and some images are computed twice. What a process that died had claimed is taken over: at once
-    on its own machine, after three minutes elsewhere. Processes of ``torchrun`` meet in a process group besides.
-
     Examples
     --------
     >>> import tempfile
@@ -147,22 +140,22 @@ def _compute(
 
     chosen = choose_device(device, has_module=encoder.module is not None)
     n_workers = choose_workers(workers, len(todo), turns.batch_size, chosen, weightless=encoder.module is None)
-
-    def load(cut: Iterable[list[int]]) -> "DataLoader[Any]":
-        return DataLoader(
-            todo,  # type: ignore[arg-type]
-            batch_sampler=cut,
-            num_workers=n_workers,
-            collate_fn=collate,
-            pin_memory=chosen == "cuda",
-            # Its own, so that what is random elsewhere does not depend on what the store already held.
-            generator=torch.Generator().manual_seed(0),
-        )
+    loader: DataLoader[Any] = DataLoader(
+        todo,  # type: ignore[arg-type]
+        batch_sampler=turns,
+        num_workers=n_workers,
+        collate_fn=collate,
+        pin_memory=chosen == "cuda",
+        # Its own, so that what is random elsewhere does not depend on what the store already held.
+        generator=torch.Generator().manual_seed(0),
+    )
+    done: list[int] = []
+    open_chunk: list[int] = []
 
     with (
-        progress_bar(f"encoding with {encoder.name}", len(todo), "images", shown=progress) as advance,
-        SharedWork(shelf, keys, batch_size, shard_size, advance) as work,
+        writer,
         on_device(encoder.embed_images, chosen, _PIECE) as embed,
+        progress_bar(f"encoding with {encoder.name}", len(todo), "images", shown=progress) as advance,
     ):
 
         def embed_batch(batch: ImageBatch) -> torch.Tensor:
@@ -178,12 +171,12 @@ def _compute(
                     turns.release(open_chunk[0])
                 open_chunk[:] = [chunk]
                 done.extend(positions)
-                work.add(positions, found, [todo.where(p) for p in positions])
+                writer.add([keys[p] for p in positions], found, [todo.where(p) for p in positions])
             advance(len(found))
             if batch.failure:
                 raise TaxoevalError(batch.failure)
 
-        predict(encoder.module, embed_batch, work.batches(load, ImageBatch([], None, "")), chosen, on_batch)
+        predict(encoder.module, embed_batch, loader, chosen, on_batch)
     for chunk in open_chunk:
         turns.release(chunk)
     return done

@@ -167,48 +167,9 @@ class Shelf:
             )
         return vectors
 
-    def known_parts(self) -> set[Path]:
-        """The parts that the last `gather` looked at.
-
-        Returns
-        -------
-        set of Path
-            Their files.
-        """
-        return set(self._contents)
-
-    def parts(self) -> set[Path]:
-        """The parts there are at this moment, whoever wrote them.
-
-        Returns
-        -------
-        set of Path
-            Their files.
-        """
-        return set(self.folder.glob("part-*.parquet"))
-
-    def contents_of(self, path: Path) -> list[str]:
-        """What one part holds, without its vectors.
-
-        Parameters
-        ----------
-        path
-            One of `parts`.
-
-        Returns
-        -------
-        list of str
-            Contents in row order; none if the part cannot be trusted or is gone.
-        """
-        try:
-            found: list[str] = read_contents(path, self.dimension).to_pylist()
-        except (CorruptPartError, FileNotFoundError):
-            return []
-        return found
-
     def _refresh(self) -> None:
         """Read the contents of parts not seen before; forget those that are gone."""
-        present = sorted(self.parts())
+        present = sorted(self.folder.glob("part-*.parquet"))
         known = self._contents
         self._contents = {}
         for path in present:
