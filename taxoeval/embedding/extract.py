@@ -106,8 +106,8 @@ def embed_images(
             turns = Turns(unique, missing, chunk_size(len(unique), shard_size, batch_size), batch_size, leases, shelf)
             todo = ImagesToDo(dataset.source, first[missing], encoder.transform)
             keys = [unique[m] for m in missing]
-            done = _compute(encoder, todo, keys, turns, ShardWriter(shelf, shard_size), workers, device, progress)
-            if done:
+            if turns.some_free():
+                done = _compute(encoder, todo, keys, turns, ShardWriter(shelf, shard_size), workers, device, progress)
                 _check_written(shelf, [keys[place] for place in done])
             else:  # others compute what is left
                 pause = min(5.0, pause + 0.25)

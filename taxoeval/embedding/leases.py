@@ -90,6 +90,11 @@ class Leases:
             self._held[name] = path
         return True
 
+    def holds(self, name: str) -> bool:
+        """Whether the lease is ours already."""
+        with self._lock:
+            return name in self._held
+
     def release(self, name: str) -> None:
         """Give a lease back; one that is not held is passed over."""
         with self._lock:
@@ -143,7 +148,7 @@ class Leases:
             return True
         except PermissionError:
             return False
-        return bool(began) and _began(pid) != began  # another process has its number now
+        return _ended(pid) or (bool(began) and _began(pid) != began)  # another process has its number now
 
     def _age(self, path: Path) -> float:
         """Seconds since a lease was touched, by the clock of the disk, which all machines share."""
@@ -165,7 +170,18 @@ class Leases:
 
 def _began(pid: int) -> str:
     """When a process began, in ticks since the machine did; ``""`` where the system does not say."""
+    known = _record(pid)
+    return known[19] if len(known) > 19 else ""
+
+
+def _ended(pid: int) -> bool:
+    """Whether a process is over and only its parent has not asked for its end yet."""
+    return _record(pid)[:1] in (["Z"], ["X"])
+
+
+def _record(pid: int) -> list[str]:
+    """What Linux says of a process after its name, state first; nothing elsewhere."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -106,9 +106,12 @@ class Shelf:
         import pyarrow.compute as pc
 
         self._refresh()
+        found = np.zeros(len(contents), dtype=np.bool_)
         keys = pa.chunked_array(list(self._contents.values()), pa.string())
-        found = pc.is_in(pa.array(contents, pa.string()), value_set=keys.combine_chunks())
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+        # the few are looked for by the many: the other way round a table of all that is stored would be made
+        place = pc.index_in(keys, value_set=pa.array(contents, pa.string())).drop_null()
+        found[place.to_numpy().astype(np.int64, copy=False)] = True
+        return found
 
     def write(self, contents: Sequence[str], vectors: NDArray[np.float32], texts: Sequence[str] | None = None) -> Path:
         """Store vectors as one new part.

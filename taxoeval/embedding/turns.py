@@ -65,7 +65,8 @@ class Turns:
     def __iter__(self) -> Iterator[list[int]]:
         """Places among the missing, batch after batch."""
         for chunk in np.unique(self.chunk).tolist():
-            if not self._leases.claim(self.lease(chunk)):
+            name = self.lease(chunk)
+            if not (self._leases.holds(name) or self._leases.claim(name)):
                 continue
             places = np.flatnonzero(self.chunk == chunk)
             # another process may have stored it between our look and our lease
@@ -75,6 +76,14 @@ class Turns:
                 self.release(chunk)
             for first in range(0, len(places), self.batch_size):
                 yield places[first : first + self.batch_size].tolist()
+
+    def some_free(self) -> bool:
+        """Whether there is a chunk that nobody works on; it is asked before network and readers are started.
+
+        The first such chunk is claimed, and stays so until it is computed or given back.
+        """
+        chunks = np.unique(self.chunk).tolist()
+        return any(self._leases.claim(self.lease(chunk)) for chunk in chunks)
 
     def release(self, chunk: int) -> None:
         """Give a chunk back, whether it is stored or not."""

@@ -105,3 +105,29 @@ def test_chunks_do_not_depend_on_what_is_missing(tmp_path: Path) -> None:
         assert list(turns) == [[0, 1], [7]]
         assert not theirs.claim(lease_name(unique[:4]))
         assert theirs.claim(lease_name(unique[8:12]))  # nothing to do there, given back
+
+
+def test_a_process_that_is_over_but_not_fetched_is_dead(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    owner = {"host": leases.socket.gethostname(), "pid": process.pid, "began": ""}
+    (tmp_path / ".lease-x").write_text(json.dumps(owner))
+    deadline = time.monotonic() + 30
+    with Leases(tmp_path) as ours:
+        while not ours.claim(".lease-x") and time.monotonic() < deadline and Path("/proc/self/stat").exists():
+            time.sleep(0.02)
+        assert ours.holds(".lease-x") or not Path("/proc/self/stat").exists()
+    process.wait()
+
+
+def test_what_is_held_and_what_is_stored(tmp_path: Path) -> None:
+    shelf = EmbeddingStore(tmp_path).shelf(Toy(tmp_path / "log"), "images")
+    unique = [f"{i:064x}" for i in range(8)]
+    assert shelf.holds(unique).tolist() == [False] * 8
+    shelf.write(unique[2:4], np.ones((2, 5), np.float32))
+    assert shelf.holds(unique[::-1]).tolist() == [False] * 4 + [True] * 2 + [False] * 2
+    with Leases(shelf.folder) as ours, Leases(shelf.folder) as theirs:
+        mine, other = (Turns(unique, np.array([0, 1, 4, 5]), 4, 4, who, shelf) for who in (ours, theirs))
+        assert mine.some_free()
+        assert list(mine) == [[0, 1], [2, 3]]
+        assert not other.some_free()
+        assert list(other) == []
