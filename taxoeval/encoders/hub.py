@@ -5,13 +5,16 @@ half a minute a file before it fails with a page of text. Compute nodes often ha
 first: what it holds is used as it is, which also keeps a run from changing because somebody uploaded a new revision.
 """
 
-import difflib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from pickle import UnpicklingError
 
+from taxoeval.downloads import fetch, nearest
 from taxoeval.errors import TaxoevalError
+
+__all__ = ["hub_files", "nearest", "one_line", "snapshot"]
 
 REACH_SECONDS = 5.0
 
@@ -33,26 +36,56 @@ def hub_files(wanted: Sequence[tuple[str, Sequence[str]]], *, local: str) -> Ite
     Raises
     ------
     TaxoevalError
-        If something wanted is not in the cache and the hub cannot be asked.
+        If something wanted is not in the cache and the hub cannot be asked, refuses, or sends something damaged.
     """
     missing = [(repo, names) for repo, names in wanted if not any(_is_cached(repo, name) for name in names)]
     if missing:
         _require_network(missing, local)
+        for repo, names in missing:  # the libraries hide what the hub says, and none of them checks the content
+            fetch(repo, names)
         yield
     else:
         with _offline():
             yield
 
 
+def snapshot(repo: str, filename: str) -> Path | None:
+    """The folder of the cache with the files of one revision; its name is the commit, which pins ``main`` for good.
+
+    Parameters
+    ----------
+    repo
+        ``owner/name``, optionally with ``@revision``.
+    filename
+        A file that was loaded from it.
+
+    Returns
+    -------
+    Path or None
+        None where the file is not in the cache.
+
+    Examples
+    --------
+    >>> snapshot("owner/never-loaded", "config.json")
+    """
+    found = _cached(repo, filename)
+    return None if found is None else Path(found).parents[filename.count("/")]
+
+
 def _is_cached(repo: str, filename: str) -> bool:
+    return _cached(repo, filename) is not None
+
+
+def _cached(repo: str, filename: str) -> str | None:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     name, _, revision = repo.partition("@")
     try:
-        return isinstance(try_to_load_from_cache(name, filename, revision=revision or None), str)
+        found = try_to_load_from_cache(name, filename, revision=revision or None)
     except HFValidationError:
         raise TaxoevalError(f"{repo!r} is not a hub id: write it as hf-hub:owner/name") from None
+    return found if isinstance(found, str) else None
 
 
 def _require_network(missing: Sequence[tuple[str, Sequence[str]]], local: str) -> None:
@@ -95,30 +128,6 @@ def _offline() -> Iterator[None]:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known names most like a mistaken one, for an error message.
-
-    Parameters
-    ----------
-    name
-        What the user wrote.
-    known
-        What exists.
-
-    Returns
-    -------
-    str
-        Up to three names, best first, or an empty string.
-
-    Examples
-    --------
-    >>> nearest("ViT-B32", ["RN50", "ViT-B-32", "ViT-B-16"])
-    'ViT-B-32, ViT-B-16'
-    """
-    by_lower = {k.lower(): k for k in known}
-    return ", ".join(by_lower[m] for m in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5))
 
 
 @contextmanager

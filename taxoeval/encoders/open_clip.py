@@ -25,8 +25,9 @@ from taxoeval.encoders.base import (
     text_sha256,
     weights_sha256,
 )
-from taxoeval.encoders.hub import one_line
+from taxoeval.encoders.hub import one_line, snapshot
 from taxoeval.encoders.open_clip_source import (
+    CONFIG_FILE,
     location_free,
     require_transformers,
     resolve,
@@ -134,7 +135,7 @@ def load(
     Parameters
     ----------
     model
-        A name that open_clip knows (``ViT-B-32``), ``hf-hub:owner/name``, ``local-dir:FOLDER`` or
+        A name that open_clip knows (``ViT-B-32``), ``hf-hub:owner/name[@revision]``, ``local-dir:FOLDER`` or
         ``bundled:mini_clip``. A folder or repository holds ``open_clip_config.json`` and the weights.
     pretrained
         With a name only: the tag of the weights, or the path of a checkpoint. A bare checkpoint says nothing of its
@@ -170,6 +171,12 @@ def load(
     if precision not in PRECISIONS:
         raise TaxoevalError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
     source, forced = resolve(model, pretrained)
+    commit = None
+    if source.startswith("hf-hub:"):
+        with weights_access(source, pretrained):
+            commit = snapshot(source.removeprefix("hf-hub:"), CONFIG_FILE)
+        if commit and "@" in source:  # open_clip itself knows no revisions
+            source = f"local-dir:{commit}"
     with weights_access(source, pretrained), one_line(model):
         config = open_clip.get_model_config(source)
         if config is None:
@@ -193,6 +200,7 @@ def load(
         "normalised": False,
         "dtype": precision,
         "greyscale": greyscale,
+        **({"revision": commit.name} if commit else {}),
         **library_versions("torch", "torchvision", "open_clip_torch", "timm", "Pillow"),
     }
     return OpenClipEncoder(

@@ -6,7 +6,6 @@ The vector is what the network gives to its own classifier: the classifier is ta
 
 import json
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,56 +24,26 @@ from taxoeval.encoders.base import (
     text_sha256,
     weights_sha256,
 )
-from taxoeval.encoders.hub import hub_files, nearest, one_line
+from taxoeval.encoders.hub import hub_files, nearest, one_line, snapshot
+from taxoeval.encoders.towers import PRECISIONS, ImageTower, check_options, token_vector, variations
 from taxoeval.errors import TaxoevalError
 
 CONFIG_FILE = "config.json"
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-@dataclass(frozen=True, eq=False)
-class TimmEncoder:
-    """A network without its classifier, behind the :class:`~taxoeval.encoders.base.Encoder` protocol.
-
-    Attributes
-    ----------
-    name, dimension, fingerprint, transform, module
-        See :class:`~taxoeval.encoders.base.Encoder`.
-    """
-
-    name: str
-    dimension: int
-    fingerprint: Fingerprint = field(repr=False)
-    transform: ImageTransform = field(repr=False)
-    module: torch.nn.Module = field(repr=False)
-    has_text: bool = False
-
-    @torch.inference_mode()
-    def embed_images(self, batch: torch.Tensor) -> torch.Tensor:
-        """Image vectors, on the module's device.
-
-        Parameters
-        ----------
-        batch
-            ``(b, 3, height, width)`` transformed pictures.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(b, dimension)`` float32, not normalised.
-        """
-        device = next(self.module.parameters()).device
-        return self.module(batch.to(device=device, dtype=torch.float32)).float()  # type: ignore[no-any-return]
-
-
 def load(
     model: str,
     pretrained: bool = True,
+    pooling: str = "auto",
+    resize: str | None = None,
+    precision: str = "fp32",
+    normalise: bool = False,
     greyscale: bool = False,
     image_size: int | None = None,
     seed: int | None = None,
     name: str | None = None,
-) -> TimmEncoder:
+) -> ImageTower:
     """Load a timm network as an image encoder.
 
     Parameters
@@ -85,6 +54,16 @@ def load(
         directory.
     pretrained
         Load weights. False needs a ``seed`` and gives timm's own random initialisation.
+    pooling
+        ``auto``: the model's own. Of the tokens that a transformer hands to its own pooling: ``cls`` the class token,
+        ``mean`` the patches' mean (class and register tokens left out), ``cls+mean`` both.
+    resize
+        ``"squash"``: the whole picture is pressed into the input; ``"crop"``: its middle is taken. None: the model's
+        own.
+    precision
+        ``"fp32"``, ``"fp16"`` or ``"bf16"`` arithmetic; vectors are float32 in any case.
+    normalise
+        Bring vectors to length 1.
     greyscale
         Remove colour before preprocessing.
     image_size
@@ -97,13 +76,14 @@ def load(
 
     Returns
     -------
-    TimmEncoder
-        In evaluation mode, on the CPU, float32.
+    ImageTower
+        In evaluation mode, on the CPU.
 
     Raises
     ------
     TaxoevalError
-        If the id or tag is unknown, a file is missing and cannot be fetched, or weights and network do not fit.
+        If the id or tag is unknown, a file is missing and cannot be fetched, or weights and network do not fit, or
+        there are no tokens to pool.
 
     Notes
     -----
@@ -116,6 +96,7 @@ def load(
     >>> encoder.name, encoder.dimension, encoder.has_text
     ('test_resnet-seed0', 96, False)
     """
+    check_options(precision, resize, pooling)
     if pretrained == (seed is not None):
         raise TaxoevalError("a seed belongs to a random network: give pretrained=false and a seed, or neither")
     with _access(model, pretrained), one_line(model), torch.random.fork_rng(devices=[]):
@@ -123,18 +104,33 @@ def load(
         module = timm.create_model(model, pretrained=pretrained)
         if module.num_classes:
             module.reset_classifier(0)  # type: ignore[operator]
-    return encoder_of(module, model, greyscale=greyscale, image_size=image_size, seed=seed, name=name)
+    return encoder_of(
+        module,
+        model,
+        pooling=pooling,
+        resize=resize,
+        precision=precision,
+        normalise=normalise,
+        greyscale=greyscale,
+        image_size=image_size,
+        seed=seed,
+        name=name,
+    )
 
 
 def encoder_of(
     module: torch.nn.Module,
     model: str,
     *,
+    pooling: str = "auto",
+    resize: str | None = None,
+    precision: str = "fp32",
+    normalise: bool = False,
     greyscale: bool = False,
     image_size: int | None = None,
     seed: int | None = None,
     name: str | None = None,
-) -> TimmEncoder:
+) -> ImageTower:
     """Wrap a timm network that has no classifier any more, with the preprocessing of its own data config.
 
     Parameters
@@ -143,12 +139,12 @@ def encoder_of(
         The network; it is put into evaluation mode.
     model
         Where it came from, for the fingerprint and the name.
-    greyscale, image_size, seed, name
+    pooling, resize, precision, normalise, greyscale, image_size, seed, name
         As for :func:`load`.
 
     Returns
     -------
-    TimmEncoder
+    ImageTower
         Its dimension is what a pass through the network gives, not what its configuration says.
 
     Examples
@@ -164,10 +160,20 @@ def encoder_of(
             with one_line(f"{model} at {image_size} pixels"):
                 module.set_input_size(img_size=(image_size, image_size))  # type: ignore[operator]
     config = resolve_model_data_config(module, args=arguments)  # type: ignore[no-untyped-call]
+    if resize is not None:
+        config["crop_mode"] = {"squash": "squash", "crop": "center"}[resize]
+    if resize == "squash":
+        config["crop_pct"] = 1.0  # else the edges of the pressed picture would be cut off
     preprocess = create_transform(**config, is_training=False)
     published: dict[str, Any] = module.pretrained_cfg  # type: ignore[assignment]
     tag = published.get("tag") or ""
-    pooling = getattr(module, "global_pool", "model")
+    own = getattr(module, "global_pool", "model")
+    own = own if isinstance(own, str) else stable_repr(own)
+    network = module if pooling == "auto" else token_vector(module, pooling, model)
+    with one_line(model):
+        dimension = _output_dimension(network, config["input_size"])
+    module.to(PRECISIONS[precision])
+    commit = snapshot(model.removeprefix("hf-hub:"), CONFIG_FILE) if model.startswith("hf-hub:") else None
     fingerprint: Fingerprint = {
         "family": "timm",
         "id": f"local-dir:{Path(model).name}" if model.startswith("local-dir:") else model,
@@ -175,20 +181,19 @@ def encoder_of(
         "weights_sha256": weights_sha256(module.state_dict()),
         "module_sha256": text_sha256(stable_repr(module)),
         "transform": stable_repr(preprocess),
-        "pooling": pooling if isinstance(pooling, str) else stable_repr(pooling),
-        "normalised": False,
-        "dtype": "fp32",
+        "pooling": own if pooling == "auto" else f"tokens: {pooling}",
+        "normalised": normalise,
+        "dtype": precision,
         "greyscale": greyscale,
         "seed": seed,
+        **({"revision": commit.name} if commit else {}),
         **library_versions("torch", "torchvision", "timm", "Pillow"),
     }
-    with one_line(model):
-        dimension = _output_dimension(module, config["input_size"])
-    transform = ImageTransform(preprocess, greyscale)
     if name is None:
         size = "" if image_size is None else f"{image_size}px"
-        name = display_name(model, size, "" if seed is None else f"seed{seed}", "grey" if greyscale else "")
-    return TimmEncoder(name, dimension, fingerprint, transform, module)
+        options = variations(resize, pooling, precision, normalise, greyscale)
+        name = display_name(model, size, "" if seed is None else f"seed{seed}", *options)
+    return ImageTower(name, dimension, fingerprint, ImageTransform(preprocess, greyscale), network, normalise)
 
 
 def _output_dimension(module: torch.nn.Module, input_size: tuple[int, int, int]) -> int:

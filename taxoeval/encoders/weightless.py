@@ -17,7 +17,7 @@ from taxoeval.encoders.base import Fingerprint, ImageTransform, display_name, li
 from taxoeval.errors import TaxoevalError
 
 if TYPE_CHECKING:
-    from taxoeval.encoders.timm import TimmEncoder
+    from taxoeval.encoders.towers import ImageTower
 
 COLOUR_TEXTURE_SIZE = 128
 HSV_BINS = (12, 4, 4)
@@ -190,7 +190,7 @@ def colour_texture(greyscale: bool = False, name: str | None = None) -> PlainEnc
 
 def random_network(
     model: str = "resnet18", seed: int = 0, greyscale: bool = False, name: str | None = None
-) -> "TimmEncoder":
+) -> "ImageTower":
     """An untrained network: what an architecture knows before it has seen anything.
 
     Every convolution and linear layer is drawn anew from a normal distribution whose variance keeps the signal at
@@ -210,7 +210,7 @@ def random_network(
 
     Returns
     -------
-    TimmEncoder
+    ImageTower
         With the preprocessing of the architecture's published weights.
 
     Raises

@@ -131,6 +131,7 @@ def test_weights_missing_beside_a_cached_configuration_are_not_drawn_at_random(m
 def test_a_reachable_hub_is_left_to_the_client(offline_cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "_reachable", lambda _: True)
+    monkeypatch.setattr(hub, "fetch", lambda repo, names: None)
     with hub.hub_files([("owner/net", ("a",))], local="x"):
         assert constants.HF_HUB_OFFLINE is False
 
