@@ -117,7 +117,9 @@ def _options(fingerprint: dict[str, object]) -> str:
         value = fingerprint.get(name)
         if value is True:
             told.append(name)
-        elif value not in (None, False, ""):
+        elif value not in (None, False, "", "model") and "(" not in str(
+            value
+        ):  # a layer's own description is no choice
             told.append(str(value) if name in ("dtype", "pooling", "resize") else f"{name} {value}")
     return ", ".join(told)
 

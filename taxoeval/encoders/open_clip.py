@@ -13,6 +13,7 @@ from pathlib import Path
 import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
 
 from taxoeval.encoders.base import (
     Fingerprint,
@@ -34,9 +35,8 @@ from taxoeval.encoders.open_clip_source import (
     tokenizer_access,
     weights_access,
 )
+from taxoeval.encoders.towers import ImageTower, check_options, finished, token_vector, variations
 from taxoeval.errors import TaxoevalError
-
-PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,8 @@ class OpenClipEncoder:
         See :class:`~taxoeval.encoders.base.TextEncoder`.
     input_dtype
         Number format that the image tower takes.
+    normalise
+        Whether image vectors are brought to length 1; cosines with texts are the same either way.
     """
 
     name: str
@@ -64,6 +66,7 @@ class OpenClipEncoder:
     logit_scale: float
     logit_bias: float
     input_dtype: torch.dtype | None = None
+    normalise: bool = False
     has_text: bool = True
 
     @property
@@ -82,12 +85,12 @@ class OpenClipEncoder:
         Returns
         -------
         torch.Tensor
-            ``(b, dimension)`` float32, not normalised.
+            ``(b, dimension)`` float32, of length 1 only if `normalise`.
         """
         output = self.module.encode_image(batch.to(device=self._device, dtype=self.input_dtype))  # type: ignore[operator]
         # The forks of BioCLIP 2 and BioCAP return (features, features for continual training).
         features = output[0] if isinstance(output, (tuple, list)) else output
-        return features.float()  # type: ignore[no-any-return]
+        return finished(features, self.normalise)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
@@ -128,8 +131,15 @@ class OpenClipEncoder:
 
 
 def load(
-    model: str, pretrained: str | None = None, precision: str = "fp32", greyscale: bool = False, name: str | None = None
-) -> OpenClipEncoder:
+    model: str,
+    pretrained: str | None = None,
+    pooling: str = "auto",
+    resize: str | None = None,
+    precision: str = "fp32",
+    normalise: bool = False,
+    greyscale: bool = False,
+    name: str | None = None,
+) -> OpenClipEncoder | ImageTower:
     """Load an image-text model with its own preprocessing and tokenizer.
 
     Parameters
@@ -140,8 +150,16 @@ def load(
     pretrained
         With a name only: the tag of the weights, or the path of a checkpoint. A bare checkpoint says nothing of its
         preprocessing: that of the model's published weights is taken where they all agree, else CLIP's.
+    pooling
+        ``auto``: the vector that shares a space with texts. Of the image tower's tokens, without texts: ``cls`` the
+        class token, ``mean`` the patches' mean, ``cls+mean`` both.
+    resize
+        ``"squash"``: the whole picture is pressed into the input; ``"crop"``: its middle is taken. None: the model's
+        own.
     precision
         ``"fp32"``, ``"fp16"`` or ``"bf16"`` arithmetic; vectors are float32 in any case.
+    normalise
+        Bring image vectors to length 1.
     greyscale
         Remove colour before preprocessing.
     name
@@ -168,8 +186,7 @@ def load(
     >>> encoder.name, encoder.embed_texts(["Corvus corax"]).shape == (1, encoder.dimension)
     ('mini_clip', True)
     """
-    if precision not in PRECISIONS:
-        raise TaxoevalError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
+    check_options(precision, resize, pooling)
     source, forced = resolve(model, pretrained)
     commit = None
     if source.startswith("hf-hub:"):
@@ -186,7 +203,10 @@ def load(
     with tokenizer_access(source, config), one_line(model):
         tokenizer = open_clip.get_tokenizer(source)
     module.eval().requires_grad_(False)
-    preprocess = image_transform_v2(PreprocessCfg(**module.visual.preprocess_cfg), is_train=False)
+    published = dict(module.visual.preprocess_cfg)
+    if resize is not None:
+        published["resize_mode"] = {"squash": "squash", "crop": "shortest"}[resize]
+    preprocess = image_transform_v2(PreprocessCfg(**published), is_train=False)
     fingerprint: Fingerprint = {
         "family": "open_clip",
         "id": location_free(model) + (f"/{Path(pretrained).name}" if pretrained else ""),
@@ -196,27 +216,32 @@ def load(
         "tokenizer": type(tokenizer).__name__,
         "context_length": int(tokenizer.context_length),
         "transform": stable_repr(preprocess),
-        "pooling": "model",
-        "normalised": False,
+        "pooling": "model" if pooling == "auto" else pooling,
+        "normalised": normalise,
         "dtype": precision,
         "greyscale": greyscale,
         **({"revision": commit.name} if commit else {}),
         **library_versions("torch", "torchvision", "open_clip_torch", "timm", "Pillow"),
     }
+    tag = short_name(Path(pretrained).stem) if pretrained else ""
+    shown = name or display_name(model, tag, *variations(resize, pooling, precision, normalise, greyscale))
+    picture = ImageTransform(preprocess, greyscale)
+    if pooling != "auto":  # its vectors are in no space of texts any more
+        with one_line(model):
+            tower = token_vector(module.visual, pooling, model)
+            blank = picture(Image.new("RGB", (64, 64)))[None].to(next(tower.parameters()))
+            with torch.inference_mode():
+                dimension = tower(blank).shape[1]
+        return ImageTower(shown, dimension, fingerprint, picture, tower, normalise)
     return OpenClipEncoder(
-        name=name
-        or display_name(
-            model,
-            short_name(Path(pretrained).stem) if pretrained else "",
-            precision if precision != "fp32" else "",
-            "grey" if greyscale else "",
-        ),
+        name=shown,
         dimension=int(config["embed_dim"]),
         fingerprint=fingerprint,
-        transform=ImageTransform(preprocess, greyscale),
+        transform=picture,
         module=module,
         tokenizer=tokenizer,
         logit_scale=module.logit_scale.detach().float().exp().item(),
         logit_bias=0.0 if module.logit_bias is None else module.logit_bias.detach().float().item(),
         input_dtype=open_clip.get_input_dtype(precision),
+        normalise=normalise,
     )

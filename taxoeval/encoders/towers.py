@@ -157,6 +157,7 @@ def token_vector(network: Any, pooling: str, model: str) -> TokenVector:
     if trunk is not None:  # open_clip around timm
         network = trunk
     prefix: int | None
+    tokens: Callable[[Any, torch.Tensor], torch.Tensor]
     if hasattr(network, "forward_intermediates") and hasattr(network, "class_embedding"):
         tokens, prefix, has_class = open_clip_tokens, 1, True
     else:
