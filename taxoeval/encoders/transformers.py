@@ -25,6 +25,7 @@ from taxoeval.encoders.base import (
 )
 from taxoeval.encoders.hub import one_line
 from taxoeval.encoders.open_clip_source import location_free
+from taxoeval.encoders.towers import PRECISIONS, check_options, finished, variations
 from taxoeval.encoders.transformers_source import (
     load_module,
     load_processor,
@@ -45,7 +46,6 @@ from taxoeval.encoders.transformers_towers import (
 )
 from taxoeval.errors import TaxoevalError
 
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TOKENIZING = threading.Lock()  # a tokenizer keeps its padding and truncation between calls, and is not to be shared
 
 
@@ -61,6 +61,8 @@ class TransformersEncoder:
         ``shared``, ``cls``, ``mean``, ``cls+mean`` or ``pooler``.
     prefix
         How many class and register tokens come before the patches.
+    normalise
+        Whether image vectors are brought to length 1; cosines with texts are the same either way.
     """
 
     name: str
@@ -70,6 +72,7 @@ class TransformersEncoder:
     module: torch.nn.Module = field(repr=False)
     pooling: str
     prefix: int
+    normalise: bool = False
     has_text: bool = False
 
     @property
@@ -88,12 +91,12 @@ class TransformersEncoder:
         Returns
         -------
         torch.Tensor
-            ``(b, dimension)`` float32, not normalised.
+            ``(b, dimension)`` float32, of length 1 only if `normalise`.
         """
         pixels = batch.to(self._weight)
         if self.pooling == "shared":
-            return shared_image_vectors(self.module, pixels).float()
-        return pooled(self.module(pixel_values=pixels), self.pooling, self.prefix).float()
+            return finished(shared_image_vectors(self.module, pixels), self.normalise)
+        return finished(pooled(self.module(pixel_values=pixels), self.pooling, self.prefix), self.normalise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +160,13 @@ class TransformersTextEncoder(TransformersEncoder):
 
 
 def load(
-    model: str, pooling: str = "auto", precision: str = "fp32", greyscale: bool = False, name: str | None = None
+    model: str,
+    pooling: str = "auto",
+    resize: str | None = None,
+    precision: str = "fp32",
+    normalise: bool = False,
+    greyscale: bool = False,
+    name: str | None = None,
 ) -> TransformersEncoder:
     """Load a transformers model as an encoder, with its own preprocessing and tokenizer.
 
@@ -170,8 +179,13 @@ def load(
         ``shared``: the space that images and texts share. Of the image tower alone, without texts: ``cls`` the class
         token, ``mean`` the patches' mean (class and register tokens left out), ``cls+mean`` both, ``pooler`` the
         model's own. ``auto``: ``shared`` where there is such a space, else what the model itself hands on.
+    resize
+        ``"squash"``: the whole picture is pressed into the input; ``"crop"``: its middle is taken. None: the model's
+        own.
     precision
         ``"fp32"``, ``"fp16"`` or ``"bf16"`` arithmetic; vectors are float32 in any case.
+    normalise
+        Bring image vectors to length 1.
     greyscale
         Remove colour before preprocessing.
     name
@@ -192,14 +206,11 @@ def load(
     -----
     No code of a repository is run, and of pickled weights only tensors are read.
     """
-    if precision not in PRECISIONS:
-        raise TaxoevalError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
-    if pooling not in POOLINGS:
-        raise TaxoevalError(f"pooling={pooling!r} is not one of {', '.join(POOLINGS)}")
+    check_options(precision, resize, pooling, POOLINGS)
     source = resolve(model)
     module, missing = load_module(source, model)
     n_weights = len(module.state_dict())
-    transform = ImageTransform(load_processor(source, model), greyscale)
+    transform = ImageTransform(load_processor(source, model, resize), greyscale)
     shared = pooling == "shared" or (pooling == "auto" and shares_space(module))
     if shared and not shares_space(module):
         raise TaxoevalError(f"{model}: images and texts share no space; pooling=auto takes its image tower")
@@ -225,15 +236,13 @@ def load(
         "config_sha256": text_sha256(canonical_json(config)),
         "transform": stable_repr(transform.preprocess),
         "pooling": pooling,
-        "normalised": "each query" if shared and is_blip2(module) else False,
+        "normalised": normalise or ("each query" if shared and is_blip2(module) else False),
         "dtype": precision,
         "greyscale": greyscale,
         **library_versions("torch", "torchvision", "transformers", "Pillow"),
     }
-    asked = "" if asked == "auto" else asked.replace("+", "")
-    variations = (asked, precision if precision != "fp32" else "", "grey" if greyscale else "")
-    name = name or display_name(model.partition("@")[0], *variations)
-    fields = (transform, module, pooling, prefix)
+    name = name or display_name(model.partition("@")[0], *variations(resize, asked, precision, normalise, greyscale))
+    fields = (transform, module, pooling, prefix, normalise)
     if not shared:
         return TransformersEncoder(name, dimension, fingerprint, *fields)
     tokenizer = load_tokenizer(source, model)

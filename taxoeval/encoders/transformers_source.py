@@ -194,7 +194,7 @@ class Processor:
         return repr(self.process)
 
 
-def load_processor(source: Source, model: str) -> Processor:
+def load_processor(source: Source, model: str, resize: str | None = None) -> Processor:
     """The preprocessing that the model was published with, in Pillow where transformers has it so.
 
     The two kinds of processor, of Pillow and of torchvision, resize a little differently; models were published with
@@ -206,6 +206,8 @@ def load_processor(source: Source, model: str) -> Processor:
         Its place.
     model
         Its id, for messages.
+    resize
+        ``"squash"`` or ``"crop"``: how pictures come to the size that the model takes; None: as published.
 
     Raises
     ------
@@ -218,7 +220,16 @@ def load_processor(source: Source, model: str) -> Processor:
     chosen: dict[str, Any] = {"backend": "pil"} if new else {"use_fast": False}
     with source.access(PROCESSOR_FILES), one_line(model), quiet():
         maker: Any = transformers.AutoImageProcessor
-        return Processor(maker.from_pretrained(source.place, **chosen, **source.arguments))
+        found = Processor(maker.from_pretrained(source.place, **chosen, **source.arguments))
+        if resize is None:
+            return found
+        from PIL import Image
+
+        height, width = found(Image.new("RGB", (96, 64))).shape[-2:]
+        whole = {"height": int(height), "width": int(width)}
+        size = whole if resize == "squash" else {"shortest_edge": max(whole.values())}
+        changes = {"size": size, "do_resize": True, "do_center_crop": resize == "crop", "crop_size": whole}
+        return Processor(maker.from_pretrained(source.place, **chosen, **source.arguments, **changes))
 
 
 def load_tokenizer(source: Source, model: str) -> Any:

@@ -179,3 +179,20 @@ def test_greyscale_comes_before_the_preprocessing(folders):
     encoder = load(f"local-dir:{folders['vit']}", greyscale=True)
     red, grey = Image.new("RGB", (40, 40), (255, 0, 0)), Image.new("RGB", (40, 40), (76, 76, 76))
     assert torch.equal(encoder.transform(red), encoder.transform(grey))
+
+
+@pytest.mark.parametrize("kind", ["clip", "vit", "siglip"])
+def test_resize_and_length(folders, kind):
+    wide = Image.new("RGB", (300, 100), (0, 0, 0))
+    wide.paste((255, 255, 255), (0, 0, 40, 100))  # a white band at the left edge
+    made = {how: load(f"local-dir:{folders[kind]}", resize=how) for how in (None, "squash", "crop")}
+    seen = {how: encoder.transform(wide) for how, encoder in made.items()}
+    assert len({pixels.shape for pixels in seen.values()}) == 1
+    assert seen["squash"].max() - seen["squash"].min() > 0.5  # the band is there
+    assert seen["crop"].max() - seen["crop"].min() < 1e-3  # the middle is black all over
+    assert made["squash"].fingerprint["transform"] != made["crop"].fingerprint["transform"]
+    unit = load(f"local-dir:{folders[kind]}", normalise=True)
+    plain, short = (encoder.embed_images(seen[None][None])[0] for encoder in (made[None], unit))
+    torch.testing.assert_close(short, plain / plain.norm())
+    assert unit.fingerprint["normalised"] is True
+    assert unit.name.endswith("-unit")
