@@ -7,6 +7,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "taxoeval"
 
 FLOOR = {
     "errors": -1,
+    "parallel": -1,
     "taxonomy": 0,
     "metrics": 1,
     "decoding": 1,

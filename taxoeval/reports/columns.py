@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions
 from taxoeval.reports.run import Cell, Run
 
@@ -102,9 +103,8 @@ def prediction_schema() -> "pa.Schema":
 
 def prediction_tables(run: Run) -> Iterator["pa.Table"]:
     """One Arrow table for each `Predictions` of a run, all of one schema; see `prediction_table`."""
-    for cell in run.cells:
-        for predictions in cell.predictions:
-            yield prediction_table(run, cell, predictions)
+    answers = ((cell, predictions) for cell in run.cells for predictions in cell.predictions)
+    return in_threads(lambda answer: prediction_table(run, *answer), answers)
 
 
 def prediction_table(run: Run, cell: Cell, predictions: Predictions) -> "pa.Table":

@@ -259,6 +259,7 @@ def _figures(run: Run) -> Iterator[tuple[str, bytes]]:
 
 
 def _write_parquet(tables: Iterable["pa.Table"], path: Path, schema: "pa.Schema | None" = None) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     tables = iter(tables)
@@ -266,7 +267,10 @@ def _write_parquet(tables: Iterable["pa.Table"], path: Path, schema: "pa.Schema 
         first = next(tables)
         schema, tables = first.schema, iter([first])
     schema = schema.with_metadata({"taxoeval_schema_version": str(SCHEMA_VERSION)})
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    measured = {field.name: "BYTE_STREAM_SPLIT" for field in schema if pa.types.is_floating(field.type)}
+    named = [field.name for field in schema if field.name not in measured]
+    # numbers hardly repeat, and a dictionary of them takes twice the time and a fifth more space
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=named, column_encoding=measured) as writer:
         for table in tables:
             writer.write_table(table.replace_schema_metadata(schema.metadata))
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
-from taxoeval.metrics import statistics
+from taxoeval.metrics.statistics import wilson_by_part
 from taxoeval.records import Predictions
 from taxoeval.reports.mistake_pairs import names_and_paths
 from taxoeval.reports.mistake_ranks import Columns
@@ -15,8 +15,6 @@ from taxoeval.taxonomy import Taxonomy
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-_TOGETHER = 32  # clades whose intervals are computed at a time: a table of their images x this many
 
 
 def clades(predictions: Predictions, taxonomy: Taxonomy) -> Columns:
@@ -119,44 +117,25 @@ def _at_rank(
     first = predictions.taxon[known, rank, 0]
     answer = np.where(first >= 0, taxonomy.ancestor[first, rank], -1)
     given = np.bincount(answer[answer >= 0], minlength=len(taxonomy))[taxon]
-    low, high = _intervals(fine, group, species, size)
+    interval = wilson_by_part(fine[scored], group[scored], species[scored], parts=size)
     climb = height[known]
+    named = names_and_paths("taxon", taxon, taxonomy)
     return {
         "rank": np.full(size, taxonomy.ranks[rank]),
-        "taxon": names_and_paths("taxon", taxon, taxonomy)["taxon"],
-        "path": names_and_paths("taxon", taxon, taxonomy)["taxon_path"],
+        "taxon": named["taxon"],
+        "path": named["taxon_path"],
         "n": np.bincount(group, minlength=size),
         "recall": _mean(here, group, size),
         "precision": _over(np.bincount(group, weights=here, minlength=size), given),
         "n_finest": np.bincount(group[scored], minlength=size),
         "n_taxa": np.bincount(pairs[0], minlength=size),
         "accuracy": _mean(fine, group, size),
-        "low": low,
-        "high": high,
+        "low": interval.low,
+        "high": interval.high,
         "macro": _mean(of_species[pairs[1]], pairs[0], size),
         "severity": _mean(metrics.mistakes_only(climb), group, size),
         "distance": _mean(climb, group, size),
     }
-
-
-def _intervals(fine: Floats, group: Ids, species: Ids, size: int) -> tuple[Floats, Floats]:
-    """Wilson's interval of each clade: over its taxa where there are several, over its images where there is one."""
-    low, high = np.full(size, np.nan), np.full(size, np.nan)
-    rows = np.flatnonzero(species >= 0)
-    rows = rows[np.argsort(group[rows], kind="stable")]
-    start = np.searchsorted(group[rows], np.arange(size + 1))
-    for first in range(0, size, _TOGETHER):
-        last = min(first + _TOGETHER, size)
-        some = rows[start[first] : start[last]]
-        if not len(some):
-            continue
-        table = np.full((len(some), last - first), np.nan)
-        table[np.arange(len(some)), group[some] - first] = fine[some]
-        alone = statistics.wilson(table)
-        across = statistics.wilson(table, groups=species[some])
-        low[first:last] = np.where(np.isnan(across.low), alone.low, across.low)
-        high[first:last] = np.where(np.isnan(across.high), alone.high, across.high)
-    return low, high
 
 
 def _mean(values: Floats, group: Ids, size: int) -> Floats:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions
 from taxoeval.reports.atomic import together
 from taxoeval.reports.mistake_clades import clades, extremes
 from taxoeval.reports.mistake_images import hardest
 from taxoeval.reports.mistake_pairs import confusions
 from taxoeval.reports.mistake_ranks import Columns, mistakes_by_rank
-from taxoeval.reports.run import Run
+from taxoeval.reports.run import Cell, Run
 from taxoeval.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -60,19 +61,10 @@ def mistake_tables(run: Run) -> "dict[str, pa.Table]":
     import pyarrow as pa
 
     parts: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
-    for cell in run.cells:
-        for predictions in cell.predictions:
-            about = {
-                "run": run.name,
-                "dataset": run.dataset,
-                "encoder": cell.encoder,
-                "role": cell.role,
-                "task": cell.task,
-                "decoder": predictions.decoder,
-                "slice": predictions.slice,
-            }
-            for name, make in TABLES.items():
-                parts[name].append(_arrow(about, make(predictions, run.taxonomy_of(cell))))
+    answers = ((run, cell, predictions) for cell in run.cells for predictions in cell.predictions)
+    for tables in in_threads(_tables_of, answers):
+        for name, table in tables.items():
+            parts[name].append(table)
     return {name: pa.concat_tables(tables).unify_dictionaries() for name, tables in parts.items() if tables}
 
 
@@ -99,6 +91,20 @@ def write_mistakes(run: Run, folder: Path) -> None:
     with together(folder, "mistake_ranks.parquet") as staged:
         for name, table in tables.items():
             pq.write_table(table, staged(f"{name}.parquet"), compression="zstd")
+
+
+def _tables_of(answer: tuple[Run, Cell, Predictions]) -> "dict[str, pa.Table]":
+    run, cell, predictions = answer
+    about = {
+        "run": run.name,
+        "dataset": run.dataset,
+        "encoder": cell.encoder,
+        "role": cell.role,
+        "task": cell.task,
+        "decoder": predictions.decoder,
+        "slice": predictions.slice,
+    }
+    return {name: _arrow(about, make(predictions, run.taxonomy_of(cell))) for name, make in TABLES.items()}
 
 
 def _arrow(about: Mapping[str, str], columns: Columns) -> "pa.Table":

@@ -12,11 +12,12 @@ from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_hits, statistics
 from taxoeval.records import Predictions, Score
+from taxoeval.tasks.answering import predict
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
 from taxoeval.tasks.decoding_report import Part, report_decoding
-from taxoeval.tasks.fitting import fit_rules
+from taxoeval.tasks.fitting import Block, fit_rules
 from taxoeval.tasks.groups import group_note, groups_of, n_groups
-from taxoeval.tasks.scoring import Block, predict, score
+from taxoeval.tasks.scoring import score_each
 from taxoeval.tasks.support import SHUFFLES, Fold, Shuffle, folds_of
 from taxoeval.taxonomy import Taxonomy
 
@@ -170,9 +171,9 @@ class FewShot:
                 predict(blocks, candidates, images.taxon, images.sample, taxonomy, part=of_fold, rules=rules[-1])
             )
         parts.append(Part(part, rules, folds))
-        rows: list[Score] = []
-        for of_decoder in zip(*folds, strict=True):
-            rows += score(of_decoder, taxonomy, task=self.name, part=part)
+        by_decoder = list(zip(*folds, strict=True))
+        rows = score_each(by_decoder, taxonomy, task=self.name, part=part)
+        for of_decoder in by_decoder:
             rows += _fold_std(of_decoder, taxonomy, task=self.name, part=part)
         support_size = sum(len(support) for support, _ in splits)
         tables = {

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.tasks.answering import predict
 from taxoeval.tasks.base import Subject, TaskResult, normalised
 from taxoeval.tasks.decoding_report import Part, report_decoding
-from taxoeval.tasks.fitting import fit_rules
+from taxoeval.tasks.fitting import Block, fit_rules
 from taxoeval.tasks.groups import group_note, groups_of, n_groups, one_of_each
-from taxoeval.tasks.scoring import Block, predict, score
+from taxoeval.tasks.scoring import score_each
 
 Ints = NDArray[np.int64]
 
@@ -95,7 +96,7 @@ class Knn:
         report = report_decoding([Part("all", [rules], [predictions])], subject.taxonomy, subject)
         alone = self._alone(images.taxon, group, gallery, query)
         return TaskResult(
-            scores=tuple(row for part in predictions for row in score((part,), subject.taxonomy, task=self.name)),
+            scores=tuple(score_each([(one,) for one in predictions], subject.taxonomy, task=self.name)),
             predictions=predictions,
             notes=(*group_note(subject), *report.notes, *_note_alone(alone, len(query), subject)),
             details={

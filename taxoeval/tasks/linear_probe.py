@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions, Score
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.decoding_report import Part, report_decoding
@@ -150,7 +151,12 @@ class LinearProbe:
         decoded = [Part(name, [of_part[part]], [predictions[part]]) for part, name in parts.items()]
         about = report_decoding(decoded, taxonomy, subject)
         return TaskResult(
-            scores=tuple(row for part in parts for row in self._scores(predictions[part], part, parts[part], taxonomy)),
+            scores=tuple(
+                row
+                for part, name in parts.items()
+                for rows in in_threads(partial(self._scores, part, name, taxonomy), predictions[part])
+                for row in rows
+            ),
             predictions=tuple(answer for several in predictions.values() for answer in several),
             notes=(
                 *group_note(subject),
@@ -273,14 +279,12 @@ class LinearProbe:
             hasher.update(np.ascontiguousarray(array).data)
         return Path(self.folder).expanduser() / f"{self.name}-{hasher.hexdigest()[:16]}.ckpt"
 
-    def _scores(self, answers: Sequence[Predictions], part: str, name: str, taxonomy: Taxonomy) -> Iterator[Score]:
-        for answer in answers:
-            within = answer.target
-            if self.heads in taxonomy.ranks:  # of what is finer than its rank, a single head says nothing
-                path = taxonomy.ancestor[within, : taxonomy.ranks.index(self.heads) + 1].astype(np.int64)
-                within = path.max(axis=1)
-            if part == "hidden" and self.leave_out is not None:
-                taxa = taxonomy.at(self.leave_out)[answer.target]
-                yield from hidden_scores(answer, taxonomy, task=self.name, part=name, groups=taxa)
-            else:
-                yield from scores_within(answer, within, taxonomy, task=self.name, part=name)
+    def _scores(self, part: str, name: str, taxonomy: Taxonomy, answer: Predictions) -> list[Score]:
+        within = answer.target
+        if self.heads in taxonomy.ranks:  # of what is finer than its rank, a single head says nothing
+            path = taxonomy.ancestor[within, : taxonomy.ranks.index(self.heads) + 1].astype(np.int64)
+            within = path.max(axis=1)
+        if part == "hidden" and self.leave_out is not None:
+            taxa = taxonomy.at(self.leave_out)[answer.target]
+            return hidden_scores(answer, taxonomy, task=self.name, part=name, groups=taxa)
+        return scores_within(answer, within, taxonomy, task=self.name, part=name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.parallel import in_threads
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -131,7 +132,8 @@ def ranked(
     path = np.append(taxonomy.ancestor, np.full((1, taxonomy.n_ranks), -1, dtype=np.int32), axis=0)
     of_item = path[taxon]
     step = max(1, _BLOCK // len(gallery))
-    for start in range(0, len(queries), step):
+
+    def block(start: int) -> Ranked:
         rows = np.arange(start, min(start + step, len(queries)))
         barred = np.zeros((len(rows), len(gallery)), dtype=bool)
         if itself:
@@ -145,10 +147,12 @@ def ranked(
         size = (~barred).sum(axis=1)
         place = order[:, : sizes[-1]]
         first = np.where(np.arange(place.shape[1]) < size[:, None], taxon[place], -1)
-        yield Ranked(
+        return Ranked(
             _every(truth >= 0, shared, size, sizes, first),
             {r: _kin(truth[:, r : r + 2] >= 0, shared, size, sizes, first, r, taxonomy.n_ranks) for r in kin},
         )
+
+    return in_threads(block, range(0, len(queries), step))
 
 
 _UNSURE = 64  # added where the item's taxon below the shared one is unknown

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from taxoeval import decoding
 from taxoeval.records import Predictions
+from taxoeval.tasks.answering import TOP_K, predict
 from taxoeval.tasks.base import Subject, softmax
 from taxoeval.tasks.decoding import HIE_TRAINED, PER_RANK
-from taxoeval.tasks.fitting import Rules
+from taxoeval.tasks.fitting import Block, Rules
 from taxoeval.tasks.probe_heads import Head, Ints
-from taxoeval.tasks.scoring import TOP_K, Block, predict
 
 Floats = NDArray[np.float32]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError
 from taxoeval.records import Predictions
+from taxoeval.tasks.answering import of_samples, predict
 from taxoeval.tasks.answers.blocks import Blocks, with_silent
 from taxoeval.tasks.answers.columns import find_answer_columns
 from taxoeval.tasks.answers.joined import Joined, join
@@ -21,7 +22,7 @@ from taxoeval.tasks.answers.resolve import Resolver
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.decoding_report import Part, report_decoding
 from taxoeval.tasks.fitting import Rules, fit_rules
-from taxoeval.tasks.scoring import of_samples, predict, score
+from taxoeval.tasks.scoring import score_each
 from taxoeval.taxonomy import arrow
 
 Ids = NDArray[np.int64]
@@ -125,8 +126,9 @@ class ScorePredictions:
             scores=tuple(
                 row
                 for part, mask in _parts(covered)
-                for one in predictions
-                for row in score((of_samples(one, mask),), placed.taxonomy, task=self.name, part=part)
+                for row in score_each(
+                    [(of_samples(one, mask),) for one in predictions], placed.taxonomy, task=self.name, part=part
+                )
             ),
             predictions=predictions,
             notes=(

@@ -1,103 +1,19 @@
-"""The one road of every task: probabilities of candidates → answers at every rank → scores with interval and chance."""
+"""The second half of the one road of every task: answers at every rank → scores with interval and chance."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
-from taxoeval.decoding import decoder_name, sums_of, tempered
 from taxoeval.metrics import statistics
+from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions, Score
-from taxoeval.tasks.fitting import Block, Rules
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
-
-TOP_K = 5
-"""Answers kept per rank: scores are given for the first, and for these many."""
-
-__all__ = ["TOP_K", "Block", "deepest", "of_samples", "predict", "score"]
-
-
-def predict(
-    blocks: Iterable[Block],
-    candidates: NDArray[np.int64],
-    target: NDArray[np.int64],
-    sample: NDArray[np.str_],
-    taxonomy: Taxonomy,
-    *,
-    part: str = "all",
-    rules: Rules | None = None,
-) -> tuple[Predictions, ...]:
-    """Apply every decoder to the same probabilities, block by block, so that no samples x candidates table is needed.
-
-    Parameters
-    ----------
-    blocks
-        Positions and probabilities, see `Block`; each position once.
-    candidates
-        ``(c,)`` the closed set.
-    target, sample
-        ``(n,)`` of the whole dataset; the result holds the positions that occurred, in ascending order.
-    taxonomy
-        The taxonomy of all.
-    part
-        Name of the part of the data this is about.
-    rules
-        The decoders, and a temperature if one was fitted; by default those of `taxoeval.decoding.DECODERS`.
-
-    Returns
-    -------
-    predictions
-        One `Predictions` per decoder. Answers and probabilities are those of the scores as given; what a fitted
-        temperature makes of the probabilities stands beside them.
-    """
-    rules = rules or Rules()
-    positions: list[NDArray[np.int64]] = []
-    answers: list[list[tuple[NDArray[np.int64], Floats, Floats | None]]] = [[] for _ in rules.decoders]
-    k = min(TOP_K, len(candidates))
-    for rows, probability in blocks:
-        positions.append(rows)
-        flat = None if rules.temperature is None else tempered(probability, rules.temperature.value)
-        for kept, decode in zip(answers, rules.decoders, strict=True):
-            taxon, sure = decode(probability, candidates, taxonomy, k=k)
-            kept.append((taxon, sure, None if flat is None else sums_of(taxon[:, :, 0], flat, candidates, taxonomy)))
-    rows = np.concatenate(positions)
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
-    return tuple(
-        Predictions(
-            sample=sample[rows],
-            target=target[rows],
-            taxon=np.concatenate([taxon for taxon, _, _ in kept])[order],
-            probability=np.concatenate([sure for _, sure, _ in kept])[order],
-            decoder=decoder_name(decode),
-            candidates=candidates,
-            slice=part,
-            fitted=_joined([fitted for _, _, fitted in kept], order),
-        )
-        for decode, kept in zip(rules.decoders, answers, strict=True)
-    )
-
-
-def _joined(parts: list[Floats | None], order: NDArray[np.int64]) -> Floats | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known)[order] if known else None
-
-
-def of_samples(predictions: Predictions, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Predictions:
-    """Predictions about some of their samples, by a mask or by position among them."""
-    return replace(
-        predictions,
-        sample=predictions.sample[chosen],
-        target=predictions.target[chosen],
-        taxon=predictions.taxon[chosen],
-        probability=predictions.probability[chosen],
-        fitted=None if predictions.fitted is None else predictions.fitted[chosen],
-    )
 
 
 def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part: str = "all") -> list[Score]:
@@ -157,6 +73,14 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
         )
         for metric, rank, answers, higher, numbers in rows
     ]
+
+
+def score_each(
+    decoders: Iterable[tuple[Predictions, ...]], taxonomy: Taxonomy, *, task: str, part: str = "all"
+) -> list[Score]:
+    """:func:`score` of several decoders, one after the other, computed side by side."""
+    of = partial(score, taxonomy=taxonomy, task=task, part=part)
+    return [row for rows in in_threads(of, decoders) for row in rows]
 
 
 class _Numbers(NamedTuple):

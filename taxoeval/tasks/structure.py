@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
+from taxoeval.parallel import in_threads
 from taxoeval.prompts import Prompts
 from taxoeval.records import Score
 from taxoeval.structure.centroids import centroids
@@ -19,7 +22,8 @@ from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import blocks
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.class_texts import class_vectors, prompt_record
-from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Settings, analyses
+from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Ask, Settings, analyses
+from taxoeval.taxonomy import Taxonomy
 
 PARTS = ("images", "species", "texts")
 
@@ -75,16 +79,19 @@ class Structure:
             details[f"n_{part}"] = len(taxon)
             now = [name for name in asked if part != "species" or name in ONCE_PER_SPECIES]
             with progress_bar(f"structure of {part}", len(now), "analyses") as advance:
-                for analysis in now:
-                    start = time.perf_counter()
-                    try:
-                        record = of[analysis](vectors, taxon, subject.taxonomy)
-                    except TaxoevalError as error:
-                        notes.append(f"{part}, {analysis}: {error}")
+                ask = partial(_asked_of, vectors, taxon, subject.taxonomy)
+                # maps come from packages that bring threads of their own, and do not bear others beside them
+                now.sort(key=ASKED_FOR_ONLY.__contains__)
+                usual = [of[name] for name in now if name not in ASKED_FOR_ONLY]
+                maps = [of[name] for name in now if name in ASKED_FOR_ONLY]
+                for analysis, (record, refusal, seconds) in zip(
+                    now, chain(in_threads(ask, usual), map(ask, maps)), strict=True
+                ):
+                    advance(1)
+                    if refusal:
+                        notes.append(f"{part}, {analysis}: {refusal}")
                         continue
-                    finally:
-                        advance(1)
-                    details["seconds"][f"{part}_{analysis}"] = round(time.perf_counter() - start, 3)
+                    details["seconds"][f"{part}_{analysis}"] = round(seconds, 3)
                     records[f"{part}_{analysis}"] = record
                     scores += [row for table in record.rows for row in self._scores(table, part, analysis)]
             taxa = _per_taxon(records, part, taxon, subject)
@@ -166,6 +173,17 @@ class Structure:
             )
             for r, rank in enumerate(table.ranks)
         ]
+
+
+def _asked_of(
+    vectors: NDArray[np.float32], taxon: NDArray[np.int64], taxonomy: Taxonomy, ask: Ask
+) -> tuple[Any, str, float]:
+    """The record of one analysis, why there is none, and the seconds it took."""
+    start = time.perf_counter()
+    try:
+        return ask(vectors, taxon, taxonomy), "", time.perf_counter() - start
+    except TaxoevalError as error:
+        return None, str(error), time.perf_counter() - start
 
 
 def _metric(quantity: str) -> str:

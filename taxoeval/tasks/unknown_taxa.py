@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,15 +12,17 @@ from scipy.special import logsumexp
 from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_probability
+from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions, Score
+from taxoeval.tasks.answering import predict
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
 from taxoeval.tasks.decoding_report import Part, report_decoding
-from taxoeval.tasks.fitting import fit_rules
+from taxoeval.tasks.fitting import Block, fit_rules
 from taxoeval.tasks.gallery import Gallery, GalleryScores
 from taxoeval.tasks.groups import group_note, groups_of, n_groups
 from taxoeval.tasks.knowable import hidden_scores
 from taxoeval.tasks.novelty import auroc
-from taxoeval.tasks.scoring import Block, predict, score
+from taxoeval.tasks.scoring import score_each
 from taxoeval.tasks.splits import Split, leave_taxa_out
 from taxoeval.taxonomy import Taxonomy
 
@@ -200,12 +203,12 @@ class UnknownTaxa:
             )
             parts.append(Part(name, [rules], [answers]))
             predictions += answers
-            for answer in answers:
-                if part == "hidden":
-                    groups = taxonomy.at(rank)[answer.target]
-                    scores += hidden_scores(answer, taxonomy, task=self.name, part=name, groups=groups)
-                else:
-                    scores += score((answer,), taxonomy, task=self.name, part=name)
+            if part == "test":
+                scores += score_each([(answer,) for answer in answers], taxonomy, task=self.name, part=name)
+                continue
+            groups = taxonomy.at(rank)[answers[0].target]
+            of = partial(hidden_scores, taxonomy=taxonomy, task=self.name, part=name, groups=groups)
+            scores += [row for rows in in_threads(of, answers) for row in rows]
         areas = list(self._areas(rank, split, novelty, images.taxon, taxonomy))
         table = split.table(images.sample)
         return TaskResult(

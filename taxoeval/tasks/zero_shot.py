@@ -11,12 +11,13 @@ from taxoeval.decoding.base import Answers, best
 from taxoeval.errors import UnsupportedError
 from taxoeval.prompts import Prompts
 from taxoeval.records import Predictions
+from taxoeval.tasks.answering import TOP_K, of_samples, predict
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
 from taxoeval.tasks.candidates import Candidates, choose
 from taxoeval.tasks.class_texts import class_vectors, prompt_record, same_texts
 from taxoeval.tasks.decoding_report import Part, report_decoding
-from taxoeval.tasks.fitting import Rules, fit_rules
-from taxoeval.tasks.scoring import TOP_K, Block, of_samples, predict, score
+from taxoeval.tasks.fitting import Block, Rules, fit_rules
+from taxoeval.tasks.scoring import score_each
 
 _BLOCK = 1 << 22  # cosines held at a time: 16 MiB
 _MANY = 100_000  # candidates from which on sums are made on the way
@@ -120,8 +121,9 @@ class ZeroShot:
             scores=tuple(
                 row
                 for part, mask in _parts(chosen.covered[rules.rest])
-                for one in predictions
-                for row in score((of_samples(one, mask),), taxonomy, task=self.name, part=part)
+                for row in score_each(
+                    [(of_samples(one, mask),) for one in predictions], taxonomy, task=self.name, part=part
+                )
             ),
             predictions=tuple(predictions),
             notes=(*chosen.notes, *shared, *_note_streaming(streaming, len(chosen.ids)), *report.notes),

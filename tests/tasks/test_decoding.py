@@ -11,13 +11,14 @@ from taxoeval.errors import TaxoevalError
 from taxoeval.prompts import Prompts
 from taxoeval.records import Embeddings
 from taxoeval.tasks import Subject
+from taxoeval.tasks.answering import predict
 from taxoeval.tasks.decoding import HIE_TRAINED, PARETO_SET, PER_RANK, Decoding
 from taxoeval.tasks.few_shot import FewShot
 from taxoeval.tasks.fitting import draw, fit_rules, share_right
 from taxoeval.tasks.knn import Knn
 from taxoeval.tasks.linear_probe import LinearProbe
 from taxoeval.tasks.score_predictions import ScorePredictions
-from taxoeval.tasks.scoring import predict, score
+from taxoeval.tasks.scoring import score
 from taxoeval.tasks.unknown_taxa import UnknownTaxa
 from taxoeval.tasks.zero_shot import ZeroShot
 from tests.tasks.clades import clade, value

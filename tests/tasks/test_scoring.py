@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from taxoeval.metrics import statistics
-from taxoeval.tasks.scoring import deepest, predict, score
+from taxoeval.tasks.answering import predict
+from taxoeval.tasks.scoring import deepest, score
 from tests.tasks.clades import clade
 
 

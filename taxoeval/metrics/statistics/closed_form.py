@@ -72,8 +72,8 @@ def wilson(values: ArrayLike, *, groups: ArrayLike | None = None, level: float =
         p = found.estimate
         with np.errstate(divide="ignore", invalid="ignore"):
             size = np.where(found.error > 0, p * (1 - p) / found.error**2, found.groups)
-        z = _student_quantile(found.groups, level)
-    low, high = _wilson(found.estimate, size, z)
+        z = student_quantile(found.groups, level)
+    low, high = wilson_ends(found.estimate, size, z)
     return found.interval(low, high, level, table.shape)
 
 
@@ -137,7 +137,7 @@ def student(
     table = Table.of(values, groups, weights, None, average)
     checked_level(level)
     found = _Spread.of(table)
-    reach = _student_quantile(found.groups, level) * found.error
+    reach = student_quantile(found.groups, level) * found.error
     return found.interval(found.estimate - reach, found.estimate + reach, level, table.shape)
 
 
@@ -166,7 +166,7 @@ def checked_level(level: float) -> None:
         raise ValueError(f"level must lie between 0 and 1, such as 0.95; got {level!r}")
 
 
-def _student_quantile(groups: Floats, level: float) -> Floats:
+def student_quantile(groups: Floats, level: float) -> Floats:
     """Quantile with one degree of freedom less than the effective number of groups; NaN if that is hardly one."""
     from scipy.special import stdtrit
 
@@ -174,7 +174,7 @@ def _student_quantile(groups: Floats, level: float) -> Floats:
     return np.where(enough, stdtrit(np.where(enough, groups - 1, 1.0), (1 + level) / 2), np.nan)
 
 
-def _wilson(p: Floats, size: Floats, z: Floats) -> tuple[Floats, Floats]:
+def wilson_ends(p: Floats, size: Floats, z: Floats) -> tuple[Floats, Floats]:
     """Ends where the normal test of the proportion just does not reject."""
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 1 + z**2 / size

@@ -38,18 +38,26 @@ class Tables:
         path = self.folder / f"{name}.parquet"
         if not path.is_file():
             return None
-        where = (
-            (pc.field("encoder") == cell["encoder"])
-            & (pc.field("role") == cell["role"])
-            & (pc.field("task") == cell["task"])
-            & (pc.field("decoder") == decoder)
-            & (pc.field("slice") == part)
-        )
+        about = {key: cell[key] for key in ("encoder", "role", "task")} | {"decoder": decoder, "slice": part}
         columns = None
         if name == "predictions":
-            columns, where = ["rank", "probability", "correct"], where & (pc.field("k") == 1)
-        found = pq.read_table(path, filters=where, columns=columns).to_pandas()
-        return found if len(found) else None
+            about, columns = about | {"k": 1}, ["rank", "probability", "correct", *about, "k"]
+        with pq.ParquetFile(path) as file:
+            near = [g for g in range(file.num_row_groups) if _may_hold(file.metadata.row_group(g), about)]
+            rows = file.read_row_groups(near, columns=columns)
+        for key, value in about.items():
+            rows = rows.filter(pc.equal(rows[key], value))
+        return rows.drop_columns(list(about)).to_pandas() if len(rows) else None
+
+
+def _may_hold(group: Any, about: Mapping[str, Any]) -> bool:
+    """Whether rows about this may be in a row group, as far as its statistics tell."""
+    for c in range(group.num_columns):
+        column = group.column(c)
+        known = column.statistics if column.path_in_schema in about and column.is_stats_set else None
+        if known and known.has_min_max and not known.min <= about[column.path_in_schema] <= known.max:
+            return False
+    return True
 
 
 def answers(

@@ -11,7 +11,7 @@ from taxoeval.records import Predictions
 from taxoeval.tasks.answers.joined import Joined
 from taxoeval.tasks.answers.matrix import ScoreMatrix
 from taxoeval.tasks.answers.names import RankedNames
-from taxoeval.tasks.scoring import Block
+from taxoeval.tasks.fitting import Block
 
 Ids = NDArray[np.int64]
 

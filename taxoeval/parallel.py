@@ -1,0 +1,78 @@
+"""Independent work on several processor cores at once: numpy lets go of Python's lock in what takes long."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """A function of each item, in as many threads as there are cores; results in the order of the items.
+
+    Parameters
+    ----------
+    function
+        Of one item; must not depend on what is done with the others.
+    items
+        Met one after the other, at most twice as many ahead of the results as there are threads, so that a long series
+        of large items need not fit into memory.
+
+    Yields
+    ------
+    result
+        Of the next item. An error of the function is raised in the place of its result.
+
+    Notes
+    -----
+    BLAS keeps to one thread meanwhile: cores that already work have none to lend, and threads that wait for one another
+    are slower than one alone.
+
+    Examples
+    --------
+    >>> list(in_threads(lambda x: x * x, range(4)))
+    [0, 1, 4, 9]
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[Result]] = deque()
+    with _one_thread_each(), ThreadPoolExecutor(cores) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= 2 * cores:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for left in waiting:
+                left.cancel()
+
+
+_lock = threading.Lock()
+_limits: list["object"] = []
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep BLAS to one thread from the first that enters to the last that leaves."""
+    from threadpoolctl import threadpool_limits
+
+    with _lock:
+        _limits.append(threadpool_limits(1, user_api="blas") if not _limits else None)
+    try:
+        yield
+    finally:
+        with _lock:
+            if len(_limits) == 1:
+                _limits[0].restore_original_limits()  # type: ignore[attr-defined]  # the first is never None
+                _limits.clear()
+            else:
+                _limits.pop()
