@@ -109,6 +109,8 @@ def clusters(
     >>> result.rows[0].quantity, result.rows[0].value.round(2), result.rows[-1].quantity
     ('AMI, k-means', array([1., 1.]), 'noise, HDBSCAN')
     """
+    from scipy.cluster.hierarchy import fcluster
+
     labels = checked(vectors, taxon, taxonomy)
     rng = np.random.default_rng(seed)
     position = _sample(labels, images, rng)
@@ -118,13 +120,16 @@ def clusters(
     found = np.full((2, *lineage.shape), -1)
     by_density = _hdbscan(distance, smallest)
     label = np.unique(labels[position], return_inverse=True)[1]
-    against = []
+    against, joined = [], dict[bytes, Floats]()
     for place, own in enumerate(lineage.T):
         known, taxa = np.flatnonzero(own >= 0), len(np.unique(own[own >= 0]))
         reason = _undefined(len(known), taxa)
         if not reason:
             found[0, known, place] = _k_means(units[known], taxa, seed)
-            found[1, known, place] = _ward(distance[np.ix_(known, known)], taxa)
+            held = known.tobytes()
+            if held not in joined:  # mostly one tree serves all ranks
+                joined[held] = _ward(distance[np.ix_(known, known)])
+            found[1, known, place] = fcluster(joined[held], taxa, "maxclust")
         against.append(Against(lineage, place, label, reason, permutations, seed))
     apart = np.where(by_density < 0, by_density.max() + 1 + np.arange(len(by_density)), by_density)
     none = "" if by_density.max() >= 0 else "HDBSCAN found no cluster"
@@ -184,11 +189,10 @@ def _k_means(units: Floats, k: int, seed: int) -> Ints:
         return np.asarray(KMeans(k, n_init=1, random_state=seed).fit_predict(units), dtype=np.int64)
 
 
-def _ward(distance: Floats, k: int) -> Ints:
-    from scipy.cluster.hierarchy import fcluster, linkage
+def _ward(distance: Floats) -> Floats:
+    from scipy.cluster.hierarchy import linkage
 
-    pairs = distance[np.triu_indices(len(distance), 1)]
-    return np.asarray(fcluster(linkage(pairs, "ward"), k, "maxclust"), dtype=np.int64)
+    return np.asarray(linkage(distance[np.triu_indices(len(distance), 1)], "ward"))
 
 
 def _hdbscan(distance: Floats, smallest: int) -> Ints:

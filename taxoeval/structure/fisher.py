@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.structure.record import ByRank
-from taxoeval.structure.sums import Rows, taxon_sums
+from taxoeval.structure.sums import Rows, summed, taxon_sums
 from taxoeval.taxonomy import Taxonomy
 
 
@@ -35,11 +35,9 @@ def fisher_ratio(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy) -> ByRa
     value, number, reason = [], [], []
     for r in range(taxonomy.n_ranks):
         known = sums.lineage[:, r] >= 0
-        taxa, place = np.unique(sums.lineage[known, r], return_inverse=True)
-        n = sums.count[known].sum()
-        total = np.zeros((len(taxa), sums.total.shape[1]))
-        np.add.at(total, place, sums.total[known])
-        size = np.bincount(place, weights=sums.count[known], minlength=len(taxa))
+        own = sums.lineage[known, r]
+        taxa, n = np.unique(own), sums.count[known].sum()
+        total, size = summed(own, sums.total[known]), summed(own, sums.count[known][:, None])[:, 0]
         between = float((total**2).sum(axis=1) @ (1 / np.maximum(size, 1)) - (total.sum(axis=0) ** 2).sum() / max(n, 1))
         within = float(sums.square[known].sum() - (total**2).sum(axis=1) @ (1 / np.maximum(size, 1)))
         if len(taxa) < 2 or n <= len(taxa) or within <= 1e-12 * n:

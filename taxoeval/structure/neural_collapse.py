@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.shuffles import free
-from taxoeval.structure.sums import Rows, TaxonSums, blocks, taxon_sums
+from taxoeval.structure.sums import Rows, TaxonSums, blocks, summed, taxon_sums
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -143,10 +143,8 @@ def _refused(k: int, n: int, d: int) -> str:
 
 def _both(column: Ints, sums: TaxonSums, moment: Floats) -> tuple[float, float]:
     known = column >= 0
-    _, place, _ = np.unique(column[known], return_inverse=True, return_counts=True)
-    k, n = int(place.max()) + 1, sums.count[known].sum()
-    total, size = np.zeros((k, sums.total.shape[1])), np.bincount(place, weights=sums.count[known], minlength=k)
-    np.add.at(total, place, sums.total[known])
+    total, size = summed(column[known], sums.total[known]), summed(column[known], sums.count[known][:, None])[:, 0]
+    k, n = len(size), size.sum()
     mean = total / size[:, None]
     within = (moment - total.T @ mean) / n
     centred = mean - mean.mean(axis=0)

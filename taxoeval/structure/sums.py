@@ -192,3 +192,31 @@ def checked(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy) -> Ints:
             f"got {labels.min()} .. {labels.max()} ({labels.dtype})"
         )
     return labels.astype(np.int64)
+
+
+def summed(group: NDArray[np.integer], rows: NDArray[np.number]) -> NDArray[np.float64]:
+    """Sums of the rows of each group, in ascending order of the groups.
+
+    Parameters
+    ----------
+    group
+        ``(n,)`` group of each row.
+    rows
+        ``(n, m)``.
+
+    Returns
+    -------
+    sums
+        ``(groups, m)``.
+
+    Examples
+    --------
+    >>> summed(np.array([7, 3, 7]), np.array([[1.0, 2.0], [5.0, 5.0], [3.0, 4.0]]))
+    array([[5., 5.],
+           [4., 6.]])
+    """
+    if not len(group):
+        return np.zeros((0, rows.shape[1]))
+    order = np.argsort(group, kind="stable")
+    first = np.flatnonzero(np.diff(group[order], prepend=group[order[0]] - 1))
+    return np.asarray(np.add.reduceat(rows[order], first, axis=0, dtype=np.float64))

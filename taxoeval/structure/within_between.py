@@ -10,7 +10,7 @@ from taxoeval.structure.fisher import fisher_ratio
 from taxoeval.structure.image_weights import halves, weighted_sums
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.record import ByRank
-from taxoeval.structure.sums import Rows, blocks, checked
+from taxoeval.structure.sums import Rows, blocks, checked, summed
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -159,12 +159,9 @@ def _means(of_rank: Ints, sums: Floats, count: Ints) -> tuple[Floats, Floats]:
     there = (of_rank >= 0) & (count > 0).all(axis=0)
     if not there.any():
         return np.empty((0, sums.shape[2])), np.empty((0, sums.shape[2]))
-    _, place, size = np.unique(of_rank[there], return_inverse=True, return_counts=True)
-    found = np.zeros((2, len(size), sums.shape[2]))
-    for half in range(2):
-        np.add.at(found[half], place, sums[half, there] / count[half, there][:, None])
-    found /= size[:, None]
-    return found[0], found[1]
+    size = np.unique(of_rank[there], return_counts=True)[1][:, None]
+    one, other = (summed(of_rank[there], sums[half, there] / count[half, there][:, None]) / size for half in range(2))
+    return one, other
 
 
 def _span(one: Floats, other: Floats) -> Floats:
@@ -200,10 +197,17 @@ def _shuffled_spans(
         spans = []
         for r, wanted in enumerate(q):
             mean = _means(lineage[:, r], np.repeat(sums, 2, axis=0), np.repeat(count, 2, axis=0))[0]
-            _, _, direction = np.linalg.svd(mean - mean.mean(axis=0), full_matrices=False) if wanted else (0, 0, mean)
-            spans.append(direction[:wanted].T)
+            spans.append(_widest(mean - mean.mean(axis=0), wanted) if wanted else mean[:0].T)
         found.append(spans)
     return found
+
+
+def _widest(points: Floats, q: int) -> Floats:
+    """``(d, q)`` orthonormal directions in which ``(K, d)`` centred points vary most."""
+    fewer = len(points) < points.shape[1]
+    square = points @ points.T if fewer else points.T @ points
+    largest = np.linalg.eigh(square)[1][:, -q:]
+    return np.linalg.qr(points.T @ largest)[0] if fewer else largest
 
 
 def _projected(

@@ -134,10 +134,12 @@ class _Pool:
     def _per_image(self, values: Floats) -> tuple[Floats, Floats]:
         """Mean over the repeats of each image, and how many repeats it rests on, ``(n_images, columns)``."""
         known = ~np.isnan(values)
-        total = np.zeros((len(self.first), values.shape[1]))
-        tested = np.zeros_like(total)
-        np.add.at(total, self.image, np.where(known, values, 0.0))
-        np.add.at(tested, self.image, known.astype(np.float64))
+        total, tested = (
+            np.stack([np.bincount(self.image, column, len(self.first)) for column in table.T], axis=1).astype(
+                np.float64
+            )
+            for table in (np.where(known, values, 0.0), known.astype(np.float64))
+        )
         return np.divide(total, tested, out=np.full_like(total, np.nan), where=tested > 0), tested
 
 
