@@ -4,7 +4,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -168,11 +168,13 @@ def evaluate(
     )
     write_run(run, folder)
     write_mistakes(run, folder)
-    _picture(run, images, folder)
-    print_run(run, folder, detail=runtime.console)
-    for warning in run.warnings:
-        print(f"taxoeval: {warning}", file=sys.stderr)
-    outcome = logger(run, folder)
+    ready = getattr(logger, "ready", None)  # some loggers can get ready meanwhile
+    with ready(folder) if ready else nullcontext(logger) as log:
+        _picture(run, images, folder)
+        print_run(run, folder, detail=runtime.console)
+        for warning in run.warnings:
+            print(f"taxoeval: {warning}", file=sys.stderr)
+        outcome = log(run, folder)
     record_logging(outcome, folder)
     if outcome.message:
         print(outcome.message)

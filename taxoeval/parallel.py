@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -57,14 +59,12 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
 
 
 _lock = threading.Lock()
-_limits: list["object"] = []
+_limits: list[Any] = []  # the limit, and a None for each further user
 
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Keep BLAS to one thread from the first that enters to the last that leaves."""
-    from threadpoolctl import threadpool_limits
-
     with _lock:
         _limits.append(threadpool_limits(1, user_api="blas") if not _limits else None)
     try:
@@ -72,7 +72,7 @@ def _one_thread_each() -> Iterator[None]:
     finally:
         with _lock:
             if len(_limits) == 1:
-                _limits[0].restore_original_limits()  # type: ignore[attr-defined]  # the first is never None
+                _limits[0].restore_original_limits()
                 _limits.clear()
             else:
                 _limits.pop()

@@ -4,22 +4,18 @@ The names of its numbers are explained in `taxoeval.reports.wandb_summary`; the 
 `taxoeval.reports.wandb_tables`. The predictions and every table are whole in its artifact.
 """
 
-import json
 import os
-import shlex
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
-from taxoeval.reports import wandb_process
 from taxoeval.reports.files import plain, read_run
 from taxoeval.reports.run import EXIT_CODE, LogOutcome, Run
+from taxoeval.reports.wandb_child import Child, started, told
 from taxoeval.reports.wandb_embeddings import write_embeddings
 from taxoeval.reports.wandb_summary import by_rank, charts, summary
 from taxoeval.reports.wandb_tables import artifact_files, drawn_tables, figures, note
@@ -28,12 +24,6 @@ Mode = Literal["auto", "online", "offline", "disabled"]
 
 LONGEST = 64
 """Characters of a tag; W&B refuses a run with a longer one."""
-
-GRACE = 10.0
-"""Seconds beyond its own timeouts after which the child is killed."""
-
-INHERITED = ("WANDB_MODE", "WANDB_DIR", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SERVICE", "WANDB_SWEEP_ID")
-"""Variables that would join several runs into one or lead them elsewhere; the child does not get them."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,7 @@ class WandbLogger:
     embeddings: bool = False
     timeout: float = 120.0
 
-    def __call__(self, run: Run, folder: Path) -> LogOutcome:
+    def __call__(self, run: Run, folder: Path, *, child: Child | None = None) -> LogOutcome:
         """Log one run."""
         return log_run(
             run,
@@ -81,7 +71,17 @@ class WandbLogger:
             tags=self.tags,
             embeddings=self.embeddings,
             timeout=self.timeout,
+            child=child,
         )
+
+    @contextmanager
+    def ready(self, folder: Path) -> Iterator[Callable[[Run, Path], LogOutcome]]:
+        """Start the process that talks to W&B while the caller still works; what this gives logs the run then."""
+        if _chosen(self.mode) == "disabled":
+            yield self
+            return
+        with started(folder.resolve()) as child:
+            yield partial(self, child=child)
 
     def failed(
         self,
@@ -104,10 +104,10 @@ class WandbLogger:
             "page": None,
             "artifacts": {},
         }
-        told = {"summary": {"status": "failed", "reason": reason}, "exit_code": EXIT_CODE["failed"]}
+        end = {"summary": {"status": "failed", "reason": reason}, "exit_code": EXIT_CODE["failed"]}
 
         def message(home: Path, _: Path) -> dict[str, Any]:
-            return {"init": {**plain(init), "dir": str(home)}, "timeout": self.timeout, **told, **nothing}
+            return {"init": {**plain(init), "dir": str(home)}, "timeout": self.timeout, **end, **nothing}
 
         return _send(message, folder, self.mode)
 
@@ -123,6 +123,7 @@ def log_run(
     tags: Sequence[str] = (),
     embeddings: bool = False,
     timeout: float = 120.0,
+    child: Child | None = None,
 ) -> LogOutcome:
     """Log a run whose files have been written.
 
@@ -137,6 +138,8 @@ def log_run(
         See `WandbLogger`.
     timeout
         Seconds, at least a few: half of them for the first contact (30 at most), half for the upload.
+    child
+        The process that talks to W&B, where it has been started.
 
     Returns
     -------
@@ -150,41 +153,44 @@ def log_run(
     """
 
     def message(home: Path, pictures: Path) -> dict[str, Any]:
-        told = _message(run, home, pictures, timeout, embeddings)
+        whole = _message(run, home, pictures, timeout, embeddings)
         arguments = {"project": project, "entity": entity, "group": group or run.group, "tags": _tags(run, tags)}
-        return {**told, "init": {**told["init"], **arguments}}
+        return {**whole, "init": {**whole["init"], **arguments}}
 
-    return _send(message, folder, mode)
+    return _send(message, folder, mode, child)
 
 
-def _send(make: Callable[[Path, Path], dict[str, Any]], folder: Path, mode: str) -> LogOutcome:
+def _send(
+    make: Callable[[Path, Path], dict[str, Any]], folder: Path, mode: str, child: Child | None = None
+) -> LogOutcome:
     """Send the message made for a folder and a place for pictures; offline, if the server will not have it."""
     try:
-        if mode == "auto":
-            mode = _mode_of_environment()
+        mode = _chosen(mode)
         if mode not in ("auto", "online", "offline", "disabled"):
             return LogOutcome("failed", f"mode is {mode!r}; there are auto, online, offline and disabled")
         if mode == "disabled":
             return LogOutcome("off")
         home = folder.resolve()
         with tempfile.TemporaryDirectory() as pictures:
-            with _child(home) as child:  # it gets ready while we are
+            with nullcontext(child) if child else started(home) as ready:  # it gets ready while we are
                 message = make(home, Path(pictures))
                 message["init"]["mode"] = mode
-                outcome = _attempt(child, message, home)
+                outcome = told(ready, message, home)
             if outcome.status == "failed" and not outcome.path and mode != "offline":
                 message["init"]["mode"] = "offline"
                 message["timeout"] = max(message["timeout"], 60.0)  # no server to wait for, but perhaps a busy machine
-                with _child(home) as child:
-                    kept = _attempt(child, message, home)
+                with started(home) as another:
+                    kept = told(another, message, home)
                 outcome = replace(outcome, run_id=kept.run_id, path=kept.path, sync_command=kept.sync_command)
         return replace(outcome, note=note(message["tables"]))
     except Exception as error:  # the run is over and its files are written: nothing here may end the program
         return LogOutcome("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def _mode_of_environment() -> Any:
-    """``WANDB_MODE``, with its older names; ``auto`` where it is empty or not set."""
+def _chosen(mode: str) -> str:
+    """The mode; instead of ``auto`` what ``WANDB_MODE`` says, also by its older names, if it says anything."""
+    if mode != "auto":
+        return mode
     named = os.environ.get("WANDB_MODE", "").strip()
     return {"": "auto", "run": "online", "dryrun": "offline"}.get(named, named)
 
@@ -223,79 +229,3 @@ def _message(run: Run, folder: Path, pictures: Path, timeout: float, embeddings:
         "artifacts": artifacts,
         "exit_code": EXIT_CODE[run.status],
     }
-
-
-@contextmanager
-def _child(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
-    """The process that talks to W&B and what it prints; it ends with the block."""
-    with tempfile.TemporaryFile() as noise:
-        process = subprocess.Popen(  # noqa: S603 - our own file
-            [sys.executable, "-P", str(Path(wandb_process.__file__))],  # -P: beside that file lies another wandb.py
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=noise,
-            env=_environment(folder),
-            start_new_session=True,
-        )
-        with process:
-            try:
-                yield process, noise
-            finally:
-                process.kill()
-
-
-def _attempt(
-    child: tuple["subprocess.Popen[bytes]", IO[bytes]], message: Mapping[str, Any], folder: Path
-) -> LogOutcome:
-    """Let the child log the run, and kill it when time is up."""
-    process, noise = child
-    overdue = False
-    try:
-        told, _ = process.communicate(json.dumps(message).encode(), timeout=message["timeout"] + GRACE)
-    except subprocess.TimeoutExpired:
-        overdue = True
-        process.kill()
-        told, _ = process.communicate()
-    noise.seek(0)
-    last = noise.read().decode("utf-8", "replace").strip().splitlines()[-1:]
-    facts: dict[str, Any] = {}
-    for line in told.decode().splitlines():
-        facts |= json.loads(line)
-    if not facts.get("done") and "reason" not in facts:
-        facts["reason"] = f"no answer within {message['timeout']:g} s" if overdue else " ".join(["wandb ended", *last])
-    return _outcome(facts, folder)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Variables of the child: all that wandb keeps beside a run lies in the run's folder."""
-    inside = {
-        name: str(folder / "wandb" / "data") for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_ARTIFACT_DIR")
-    }
-    kept = {name: value for name, value in os.environ.items() if name not in INHERITED}
-    return kept | inside | {"WANDB_SILENT": "true"}
-
-
-def _outcome(facts: Mapping[str, Any], folder: Path) -> LogOutcome:
-    path = Path(facts["path"]) if facts.get("path") else None
-    reason = str(facts.get("reason", "")).replace(str(folder), ".")
-    if secret := os.environ.get("WANDB_API_KEY"):
-        reason = reason.replace(secret, "***")
-    online = facts.get("mode") == "online"
-    status: Literal["failed", "online", "offline"] = "failed" if reason else "online" if online else "offline"
-    return LogOutcome(
-        status=status,
-        reason=reason,
-        run_id=str(facts.get("run_id", "")),
-        url=str(facts.get("url", "")) if online else "",
-        path=path.relative_to(folder).as_posix() if path and path.is_relative_to(folder) else "",
-        sync_command=f"{_program()} sync {shlex.quote(os.path.relpath(path))}" if path and status != "online" else "",
-    )
-
-
-def _program() -> str:
-    """How to call ``wandb`` from here: by its name if that is the one beside our Python, else by its path."""
-    ours = Path(sys.executable).parent / "wandb"
-    found = shutil.which("wandb")
-    if not ours.exists() or (found and Path(found).resolve() == ours.resolve()):
-        return "wandb"
-    return shlex.quote(os.path.relpath(ours))

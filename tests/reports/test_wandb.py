@@ -12,6 +12,7 @@ import pytest
 
 from taxoeval.reports import Cell, write_run
 from taxoeval.reports import wandb as ours
+from taxoeval.reports import wandb_child as child
 from taxoeval.reports.failure import failure_logged
 from taxoeval.reports.wandb import WandbLogger, log_run
 from taxoeval.reports.wandb_process import has_credentials, upload_fault
@@ -108,7 +109,7 @@ def test_a_reason_tells_neither_key_nor_place(tmp_path: Path, monkeypatch: pytes
         "url": "u",
         "reason": f"secret in {tmp_path}/wandb",
     }
-    outcome = ours._outcome(told, tmp_path)
+    outcome = child._outcome(told, tmp_path)
     assert (outcome.status, outcome.reason, outcome.path) == ("failed", "*** in ./wandb", "wandb/x")
 
 
@@ -117,7 +118,7 @@ def test_faults_on_this_side_are_outcomes_too(tmp_path: Path, monkeypatch: pytes
     assert log_run(run, folder).reason.startswith("TaxoevalError: ")  # no files yet
     write_run(run, folder)
     assert log_run(run, folder, mode="sometimes").reason.startswith("mode is 'sometimes'; there are auto")
-    monkeypatch.setattr(ours, "_environment", lambda folder: {"PYTHONPATH": str(tmp_path / "broken")})
+    monkeypatch.setattr(child, "_environment", lambda folder: {"PYTHONPATH": str(tmp_path / "broken")})
     broken = tmp_path / "broken" / "wandb"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise ImportError('no wandb here')")
@@ -130,8 +131,8 @@ def test_time_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     slow = tmp_path / "slow" / "wandb"
     slow.mkdir(parents=True)
     (slow / "__init__.py").write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(ours, "_environment", lambda folder: {"PYTHONPATH": str(slow.parent)})
-    monkeypatch.setattr(ours, "GRACE", 0.0)
+    monkeypatch.setattr(child, "_environment", lambda folder: {"PYTHONPATH": str(slow.parent)})
+    monkeypatch.setattr(child, "GRACE", 0.0)
     run, folder = fake.run(), tmp_path / "run"
     write_run(run, folder)
     assert log_run(run, folder, mode="offline", timeout=0.5).reason == "no answer within 0.5 s"
@@ -143,7 +144,7 @@ def test_modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert log_run(run, folder).status == "off"
     for said, meant in {"": "auto", "dryrun": "offline", "run": "online", "offline": "offline"}.items():
         monkeypatch.setenv("WANDB_MODE", said)
-        assert ours._mode_of_environment() == meant
+        assert ours._chosen("auto") == meant
 
 
 def test_where_a_key_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taxoeval.reports import read_run, record_logging, write_run
-from taxoeval.reports import wandb as ours
+from taxoeval.reports import wandb_child as child
 from taxoeval.reports.wandb import log_run
 from tests.reports import fake
 from tests.reports.wandb_kit import KEY, WANDB, clean, contents, inspected, records, stub_server  # noqa: F401 - fixtures
@@ -82,7 +82,7 @@ def test_a_key_means_online(tmp_path: Path, stub):
 )
 def test_a_server_that_fails_costs_nothing_but_the_upload(tmp_path: Path, stub, monkeypatch, fault, timeout, reason):
     stub(fault)
-    monkeypatch.setattr(ours, "GRACE", 1.0)
+    monkeypatch.setattr(child, "GRACE", 1.0)
     run, folder = fake.run(), tmp_path / "run"
     write_run(run, folder)
     before = contents(folder)
