@@ -17,6 +17,9 @@ from taxoeval.reports.numbers import NOTHING
 if TYPE_CHECKING:
     import pandas as pd
 
+HEAVY = 300_000
+"""Bytes of a drawing above which the page shows a picture of it; the drawing stays in the folder of figures."""
+
 
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` into the folder of a finished run.
@@ -136,12 +139,20 @@ def _figures(cell: Mapping[str, Any], run: SavedRun) -> Iterator[str]:
     start = f"figures/{cell['role']}_{cell['encoder']}_{cell['task']}_"
     for name in run.meta["files"]:
         if name.endswith(".svg") and name.startswith(start):
-            content = base64.b64encode((run.folder / name).read_bytes()).decode()
+            kind, content = _lighter(run.folder / name)
             caption = name[len(start) : -4].replace("_", " ")
             yield (
-                f'<figure><img class="drawn" alt="{text(caption)}" src="data:image/svg+xml;base64,{content}">'
+                f'<figure><img class="drawn" alt="{text(caption)}" src="data:image/{kind};base64,{content}">'
                 f"<figcaption>{text(caption)}</figcaption></figure>"
             )
+
+
+def _lighter(drawing: Path) -> tuple[str, str]:
+    """Kind and content of a figure: the drawing, or its picture where thousands of points make the drawing heavy."""
+    picture = drawing.with_suffix(".png")
+    heavy = drawing.stat().st_size > HEAVY and picture.is_file()
+    kind, file = ("png", picture) if heavy else ("svg+xml", drawing)
+    return kind, base64.b64encode(file.read_bytes()).decode()
 
 
 def _provenance(meta: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The page of a run: its numbers are the run's, names stay text, and it works in a browser without a network."""
 
+import base64
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from taxoeval.reports import Cell, Run, write_run
 from taxoeval.reports.html import write_report
 from taxoeval.reports.html.clade_tree import clade_tree
 from taxoeval.reports.html.curves import reliability, risk_coverage
+from taxoeval.reports.html.page import HEAVY
 from taxoeval.reports.mistakes import write_mistakes
 from taxoeval.reports.thumbnails import write_thumbnails
 from tests.compare import make
@@ -63,6 +65,28 @@ def test_the_numbers_are_those_of_the_run(folder: Path):
     assert f"the right species for {100 * value:.1f} % of 240 images" in page
     assert f"<title>species: {100 * value:.1f} %" in page
     assert "no text &lt;tower&gt;" in page
+
+
+def test_a_heavy_drawing_is_shown_as_its_picture(folder: Path):
+    light, heavy = b"<svg>light</svg>", b"<svg>" + b" " * HEAVY + b"</svg>"
+    cell = make.cell("x", 0.7, seed=1)
+    figures = {"light.svg": light, "light.png": b"not shown", "heavy.svg": heavy, "heavy.png": b"picture"}
+    run = Run(
+        name="n",
+        started="2026-11-21T10:00:00+00:00",
+        dataset="d",
+        n_images=240,
+        taxonomy=make.TAXONOMY,
+        cells=(replace(cell, figures=figures),),
+    )
+    write_run(run, folder)
+    page = write_report(folder).read_text()
+    shown = {caption: source for source, caption in re.findall(r'src="data:image/(\S+)"><figcaption>(\w+)<', page)}
+    assert shown == {
+        "light": f"svg+xml;base64,{base64.b64encode(light).decode()}",
+        "heavy": f"png;base64,{base64.b64encode(b'picture').decode()}",
+    }
+    assert (folder / "figures" / "encoder_x_knn_heavy.svg").read_bytes() == heavy
 
 
 def test_the_command(folder: Path, tmp_path: Path, capsys):
