@@ -65,6 +65,10 @@ _limits: list[Any] = []  # the limit, and a None for each further user
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
     """Keep BLAS to one thread from the first that enters to the last that leaves."""
+    # scipy brings a BLAS of its own: loaded later, it would have its threads, and scikit-learn, which sets and resets
+    # them around its loops, would in one thread give them back in the middle of another's loop, where BLAS may hang
+    import scipy.linalg  # noqa: F401
+
     with _lock:
         _limits.append(threadpool_limits(1, user_api="blas") if not _limits else None)
     try:

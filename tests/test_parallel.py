@@ -1,5 +1,7 @@
 """Work in threads: order, errors, how far ahead it looks, and what BLAS is left with."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -63,6 +65,25 @@ def test_blas_keeps_to_one_thread_and_gets_its_own_back():
     assert blas() == [1] * len(before)  # the second is still at work
     assert list(second) == [[1] * len(before)] * 5
     assert blas() == before
+
+
+IN_A_NEW_PROCESS = """
+import os
+os.sched_getaffinity = lambda _: {0, 1}
+from threadpoolctl import threadpool_info
+from taxoeval.parallel import in_threads
+
+def late(_):
+    import scipy.linalg, sklearn.cluster
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+print(list(in_threads(late, range(2))))
+"""
+
+
+def test_a_blas_that_would_be_loaded_later_keeps_to_one_thread_too():
+    done = subprocess.run([sys.executable, "-c", IN_A_NEW_PROCESS], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[{1}, {1}]"
 
 
 def test_one_core_needs_no_threads(monkeypatch: pytest.MonkeyPatch):

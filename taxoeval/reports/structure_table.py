@@ -90,7 +90,7 @@ def structure_table(scores: Sequence[Score], rank_names: Sequence[str], width: i
     by_metric: dict[str, dict[str, Score]] = {}
     for score in scores:
         if score.rank:
-            by_metric.setdefault(_named(score), {})[score.rank] = score
+            by_metric.setdefault(named(score), {})[score.rank] = score
     shown = [rank for rank in rank_names if any(row[rank].n for row in by_metric.values() if rank in row)]
     room = 1 if width < 110 else 2
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, room, 0, 0), expand=False)
@@ -119,7 +119,7 @@ def reasons(scores: Sequence[Score]) -> list[str]:
     places: dict[str, dict[str, list[str]]] = {}
     for score in scores:
         if score.reason and math.isnan(score.value):
-            of = places.setdefault(score.reason, {}).setdefault(_named(score), [])
+            of = places.setdefault(score.reason, {}).setdefault(named(score), [])
             if score.rank and score.rank not in of:
                 of.append(score.rank)
     lines = []
@@ -134,7 +134,8 @@ def reasons(scores: Sequence[Score]) -> list[str]:
     return lines
 
 
-def _named(score: Score) -> str:
+def named(score: Score) -> str:
+    """The quantity in words, with the k of its neighbours or answers where there are several."""
     name = score.metric.replace("_", " ")
     return f"{name} @{score.k}" if score.k > 1 else name
 

@@ -2,17 +2,16 @@
 
 import base64
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taxoeval.reports.atomic import together
 from taxoeval.reports.files import SavedRun, read_run
-from taxoeval.reports.html.markup import table, text
+from taxoeval.reports.html.markup import text
 from taxoeval.reports.html.sections import Tables, answers
+from taxoeval.reports.html.space import every_number, quantities
 from taxoeval.reports.html.words import summary
-from taxoeval.reports.numbers import NOTHING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +85,8 @@ def _section(i: int, cell: Mapping[str, Any], scores: "pd.DataFrame", tables: Ta
         return f"{head}<p><strong>{text(cell['status'])}</strong>: {text(cell['reason'])}</p></section>"
     own = scores[(scores.encoder == cell["encoder"]) & (scores.role == cell["role"]) & (scores.task == cell["task"])]
     parts = [head, "".join(f'<p class="quiet">{text(note)}</p>' for note in cell["notes"])]
+    order = list(run.meta["taxonomy"]["n_taxa"])
+    folded = []
     for part in own["slice"].drop_duplicates():
         of_part = own[own["slice"] == part]
         hits = of_part[of_part.metric == "rank_hits"]
@@ -94,9 +95,10 @@ def _section(i: int, cell: Mapping[str, Any], scores: "pd.DataFrame", tables: Ta
         if len(hits):
             parts += answers(cell, part, of_part, scores, tables, run)
         else:
-            parts.append(_plain_scores(of_part))
+            parts.append(quantities(of_part, order))
+            folded.append((f"<h3>{text(part)}</h3>" if part != "all" else "") + every_number(of_part))
     parts += _figures(cell, run)
-    return "".join([*parts, "</section>"])
+    return "".join([*parts, *folded, "</section>"])
 
 
 def _about(meta: Mapping[str, Any]) -> str:
@@ -106,33 +108,6 @@ def _about(meta: Mapping[str, Any]) -> str:
 
 def _encoders(cells: Sequence[Mapping[str, Any]]) -> str:
     return " and ".join(dict.fromkeys(cell["encoder"] for cell in cells))
-
-
-def _plain_scores(own: "pd.DataFrame") -> str:
-    def number(value: Any) -> str:
-        return NOTHING if value is None or math.isnan(value) else f"{value:.3f}"
-
-    def interval(row: Any) -> str:
-        ends = (number(row.low), number(row.high))
-        return NOTHING if NOTHING in ends else " to ".join(ends)
-
-    rows = [
-        [
-            row.metric.replace("_", " "),
-            row.rank,
-            str(row.k),
-            number(row.value),
-            interval(row),
-            number(row.chance),
-            number(row.p),
-            f"{row.n:,}",
-            row.reason or "",
-        ]
-        for row in own.itertuples()
-    ]
-    return table(
-        ["quantity", "rank", "k", "value", "95 % interval", "chance or null", "p", "n", "remark"], rows, texts=2
-    )
 
 
 def _figures(cell: Mapping[str, Any], run: SavedRun) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What a run found, in sentences."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from taxoeval.reports.numbers import percent, ranks
@@ -35,7 +35,39 @@ def summary(meta: Mapping[str, Any], scores: "pd.DataFrame") -> list[str]:
             of = hits[hits["slice"] == part]
             decoder = of.decoder.iloc[0]
             lines.append(_told(cell["task"], part, own[(own["slice"] == part) & (own.decoder == decoder)]))
+        for part in own["slice"].drop_duplicates():
+            name = cell["task"] if part == "all" else f"{cell['task']}, {part}"
+            lines += [f"{name}: {told}." for told in _of_space(own[own["slice"] == part]) if told]
     return lines
+
+
+def _of_space(own: "pd.DataFrame") -> Iterator[str]:
+    """Sentences about variance, triplets and nearest neighbours, where these were measured."""
+
+    def known(metric: str) -> "pd.DataFrame":
+        return own[(own.metric == metric) & (own.k == own.k[own.metric == metric].min()) & own.value.notna()]
+
+    variance, alike = known("variance"), known("variance_within_species")
+    if len(variance):
+        shares = [f"{row.rank} {percent(max(row.value, 0.0))}" for row in variance.itertuples()]
+        rest = f"; single images of one species make {percent(alike.value.iloc[0])} %" if len(alike) else ""
+        yield f"of the variance, so many per cent lie between the taxa of a rank: {', '.join(shares)}{rest}"
+    triplets = known("triplets")
+    if len(triplets):
+        ordered = [f"{row.rank} {percent(row.value)}" for row in triplets.itertuples()]
+        yield (
+            "of two relatives at a rank and an outsider, so many per cent lie as in the taxonomy (a blind guess: 50): "
+            + ", ".join(ordered)
+        )
+    found = known("precision_at_k")
+    if len(found):
+        k = int(found.k.iloc[0])
+        who = "the nearest item is" if k == 1 else f"of the {k} nearest items, so many per cent are"
+        shares = [
+            f"{row.rank} {percent(row.value)} (by chance {percent(row.chance)})"
+            for row in found.iloc[::-1].itertuples()
+        ]
+        yield f"{who} of the same taxon, per cent: {', '.join(shares)}"
 
 
 def _told(task: str, part: str, own: "pd.DataFrame") -> str:
