@@ -27,7 +27,7 @@ def quantities(own: "pd.DataFrame", ranks: Sequence[str]) -> str:
     markup
         Tables and a list.
     """
-    rows = headlines([row for row in own.itertuples() if row.n])
+    rows = headlines([row for row in own.itertuples() if not _absent(row.value)])
     shown = [rank for rank in ranks if any(row.rank == rank for row in rows)]
     at: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -45,7 +45,10 @@ def quantities(own: "pd.DataFrame", ranks: Sequence[str]) -> str:
         )
     whole = [of[""] for of in at.values() if "" in of]
     if whole:
-        lines = [[named(row), short(row.value), _interval(row), _short(row.chance)] for row in whole]
+        lines = [
+            [named(row), short(row.value), _interval(row), NOTHING if _absent(row.chance) else short(row.chance)]
+            for row in whole
+        ]
         parts.append(table(["of the whole space", "value", "95 % interval", "chance or null"], lines))
     missing = reasons(list(own.itertuples()))
     if missing:
@@ -74,8 +77,8 @@ def every_number(own: "pd.DataFrame") -> str:
 
 
 def _cell(row: Any) -> str:
-    if row is None or math.isnan(row.value):
-        return "" if row is None else NOTHING
+    if row is None:
+        return ""
     by_chance = "" if _absent(row.chance) else f" ({short(row.chance)})"
     return short(row.value) + ("*" if not _absent(row.p) and row.p <= LEVEL else "") + by_chance
 
@@ -84,12 +87,8 @@ def _interval(row: Any) -> str:
     return NOTHING if _absent(row.low) or _absent(row.high) else f"{_long(row.low)} to {_long(row.high)}"
 
 
-def _short(value: float | None) -> str:
-    return NOTHING if value is None or math.isnan(value) else short(value)
-
-
 def _long(value: float | None) -> str:
-    return NOTHING if value is None or math.isnan(value) else f"{value:.3f}"
+    return f"{value:.3f}" if value is not None and not math.isnan(value) else NOTHING
 
 
 def _absent(value: float | None) -> bool:
