@@ -200,7 +200,7 @@ def load(
             raise TaxoevalError(f"{model}: no model configuration found")
         require_transformers(model, config)
         module = open_clip.create_model(source, pretrained, precision=precision, require_pretrained=True, **forced)
-    with tokenizer_access(source, config), one_line(model):
+    with tokenizer_access(source, config), one_line(f"the tokenizer of {model}"):
         tokenizer = open_clip.get_tokenizer(source)
     module.eval().requires_grad_(False)
     published = dict(module.visual.preprocess_cfg)

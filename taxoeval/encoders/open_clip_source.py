@@ -129,6 +129,11 @@ def weights_access(source: str, pretrained: str | None) -> AbstractContextManage
 def tokenizer_access(source: str, config: dict[str, Any]) -> AbstractContextManager[None]:
     """Block in which open_clip finds the tokenizer that a model's configuration names.
 
+    Raises
+    ------
+    TaxoevalError
+        If it should be in the model's folder and is not.
+
     Examples
     --------
     >>> with tokenizer_access("ViT-B-32", {"text_cfg": {}}):
@@ -138,8 +143,11 @@ def tokenizer_access(source: str, config: dict[str, Any]) -> AbstractContextMana
     wanted: list[tuple[str, tuple[str, ...]]] = []
     if source.startswith("hf-hub:"):
         wanted.append((source.removeprefix("hf-hub:"), (CONFIG_FILE,)))  # open_clip reads it once more
-    if (repo := config["text_cfg"].get("hf_tokenizer_name")) and not source.startswith("local-dir:"):
+    repo = config["text_cfg"].get("hf_tokenizer_name")
+    if repo and not source.startswith("local-dir:"):
         wanted.append((repo, TOKENIZER_FILES))
+    elif repo and not any((Path(source.removeprefix("local-dir:")) / name).is_file() for name in TOKENIZER_FILES):
+        raise TaxoevalError(f"{source} holds no tokenizer: put {TOKENIZER_FILES[0]} and its settings there, of {repo}")
     return hub_files(wanted, local="model=local-dir:FOLDER with the tokenizer's files in it")
 
 

@@ -5,7 +5,7 @@ and picks a picture processor by what is installed. Here the first is an error a
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from taxoeval.encoders.hub import hub_files, one_line
+from taxoeval.encoders.hub import hub_files, in_cache, nearest, one_line
 from taxoeval.errors import TaxoevalError
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def resolve(model: str) -> Source:
         return Source(str(_checked_folder(Path(rest))), local=True)
     repo, _, revision = (rest if scheme == "hf-hub" and colon else model).partition("@")
     if repo.count("/") != 1 or ":" in repo:
-        raise TaxoevalError(f"model={model}: write OWNER/NAME of the hub, or local-dir:FOLDER")
+        like = nearest(repo, in_cache())
+        hint = f"; nearest ids in the cache: {like}" if like else ""
+        raise TaxoevalError(f"model={model}: write OWNER/NAME of the hub, or local-dir:FOLDER{hint}")
     return Source(repo, revision or None)
 
 
@@ -143,9 +145,13 @@ def load_module(source: Source, model: str) -> tuple[torch.nn.Module, list[str]]
         )
     wrong = sorted(told["mismatched_keys"])
     if wrong:
-        named = "; ".join(f"{key} {tuple(file)} for {tuple(net)}" for key, file, net in wrong[:3])
+        named = "; ".join(f"{key} ({_shape(file)}) for ({_shape(net)})" for key, file, net in wrong[:3])
         raise TaxoevalError(f"{model}: {len(wrong)} weights are not of the architecture in {CONFIG_FILE}: {named}")
     return module.eval().requires_grad_(False).float(), sorted(told["missing_keys"])
+
+
+def _shape(sizes: Iterable[int]) -> str:
+    return ", ".join(map(str, sizes))
 
 
 def refuse_missing(model: str, missing: list[str], n_weights: int) -> None:
@@ -254,7 +260,7 @@ def load_tokenizer(source: Source, model: str) -> Any:
             f"{model} holds no tokenizer: put {TOKENIZER_FILES[0]} and {TOKENIZER_FILES[1]} there, or pooling=cls to "
             "use its images only"
         )
-    with source.access(TOKENIZER_FILES), one_line(model), quiet():
+    with source.access(TOKENIZER_FILES), one_line(f"the tokenizer of {model}"), quiet():
         return AutoTokenizer.from_pretrained(source.place, **source.arguments)
 
 
