@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from taxoeval.errors import TaxoevalError
 
@@ -52,8 +53,8 @@ def fetch(repo: str, names: Sequence[str], kind: str = "model") -> Path:
     raise TaxoevalError(f"the {kind} {repo} of the hub holds no {' or '.join(names)}: is it one of another family?")
 
 
-def download(repo: str, revision: str | None = None, kind: str = "model") -> Path:
-    """Every file of a repository, from the hub cache where it has them all, else downloaded and checked.
+def download(repo: str, revision: str | None = None, kind: str = "model", only: Sequence[str] | None = None) -> Path:
+    """The files of a repository, from the hub cache where it has them all, else downloaded and checked.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ def download(repo: str, revision: str | None = None, kind: str = "model") -> Pat
         Branch, tag or commit; by default ``main``.
     kind
         ``"model"`` or ``"dataset"``.
+    only
+        Patterns of the files that are wanted; by default all are.
 
     Returns
     -------
@@ -78,19 +81,23 @@ def download(repo: str, revision: str | None = None, kind: str = "model") -> Pat
     from huggingface_hub.errors import LocalEntryNotFoundError
     from huggingface_hub.file_download import repo_folder_name
 
+    asked: dict[str, Any] = {"repo_id": repo, "repo_type": kind, "revision": revision, "allow_patterns": only}
     with explained(f"{repo}@{revision}" if revision else repo, kind):
         try:
-            return Path(snapshot_download(repo, repo_type=kind, revision=revision, local_files_only=True))
+            found = Path(snapshot_download(**asked, local_files_only=True))
+            if only is None or any(path for pattern in only for path in found.glob(pattern)):
+                return found  # the client takes a folder for whole that other files of the repository are in
         except LocalEntryNotFoundError:
-            if constants.HF_HUB_OFFLINE:
-                raise TaxoevalError(
-                    f"{repo} is not whole in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE=1 forbids a "
-                    "download; load it once where there is a network and copy that cache here (HF_HOME=COPY)"
-                ) from None
+            pass
+        if constants.HF_HUB_OFFLINE:
+            raise TaxoevalError(
+                f"{repo} is not whole in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE=1 forbids a "
+                "download; load it once where there is a network and copy that cache here (HF_HOME=COPY)"
+            )
         snapshots = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type=kind), "snapshots")
         before = set(snapshots.rglob("*"))
         try:
-            return Path(snapshot_download(repo, repo_type=kind, revision=revision))
+            return Path(snapshot_download(**asked))
         finally:  # also after a broken download: what came before the break would pass for good the next time
             _verify_all(sorted(set(snapshots.rglob("*")) - before))
 

@@ -29,10 +29,10 @@ from taxoeval.encoders.base import (
 from taxoeval.encoders.hub import one_line, snapshot
 from taxoeval.encoders.open_clip_source import (
     CONFIG_FILE,
+    load_tokenizer,
     location_free,
     require_transformers,
     resolve,
-    tokenizer_access,
     weights_access,
 )
 from taxoeval.encoders.towers import ImageTower, check_options, finished, token_vector, variations
@@ -188,20 +188,20 @@ def load(
     """
     check_options(precision, resize, pooling)
     source, forced = resolve(model, pretrained)
-    commit = None
+    commit = pinned = None
     if source.startswith("hf-hub:"):
         with weights_access(source, pretrained):
             commit = snapshot(source.removeprefix("hf-hub:"), CONFIG_FILE)
         if commit and "@" in source:  # open_clip itself knows no revisions
-            source = f"local-dir:{commit}"
+            source, pinned = f"local-dir:{commit}", source.removeprefix("hf-hub:")
     with weights_access(source, pretrained), one_line(model):
         config = open_clip.get_model_config(source)
         if config is None:
             raise TaxoevalError(f"{model}: no model configuration found")
         require_transformers(model, config)
         module = open_clip.create_model(source, pretrained, precision=precision, require_pretrained=True, **forced)
-    with tokenizer_access(source, config), one_line(f"the tokenizer of {model}"):
-        tokenizer = open_clip.get_tokenizer(source)
+    with one_line(f"the tokenizer of {model}"):
+        tokenizer = load_tokenizer(source, config, pinned)
     module.eval().requires_grad_(False)
     published = dict(module.visual.preprocess_cfg)
     if resize is not None:

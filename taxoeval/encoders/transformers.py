@@ -26,13 +26,8 @@ from taxoeval.encoders.base import (
 from taxoeval.encoders.hub import one_line
 from taxoeval.encoders.open_clip_source import location_free
 from taxoeval.encoders.towers import PRECISIONS, check_options, finished, variations
-from taxoeval.encoders.transformers_source import (
-    load_module,
-    load_processor,
-    load_tokenizer,
-    refuse_missing,
-    resolve,
-)
+from taxoeval.encoders.transformers_inputs import load_processor, load_tokenizer
+from taxoeval.encoders.transformers_source import load_module, refuse_missing, resolve
 from taxoeval.encoders.transformers_towers import (
     BLIP2_TEMPERATURE,
     POOLINGS,
@@ -173,8 +168,9 @@ def load(
     Parameters
     ----------
     model
-        ``owner/name`` of the hub, with ``@revision`` if need be, or ``local-dir:FOLDER`` with ``config.json``,
-        weights, ``preprocessor_config.json`` and, for texts, the tokenizer's files.
+        ``owner/name`` of the hub, with ``@revision`` if need be (the fingerprint names the commit), or
+        ``local-dir:FOLDER`` with ``config.json``, weights, ``preprocessor_config.json`` and, for texts, the
+        tokenizer's files.
     pooling
         ``shared``: the space that images and texts share. Of the image tower alone, without texts: ``cls`` the class
         token, ``mean`` the patches' mean (class and register tokens left out), ``cls+mean`` both, ``pooler`` the
@@ -207,7 +203,7 @@ def load(
     No code of a repository is run, and of pickled weights only tensors are read.
     """
     check_options(precision, resize, pooling, POOLINGS)
-    source = resolve(model)
+    source = resolve(model).pinned()
     module, missing = load_module(source, model)
     n_weights = len(module.state_dict())
     transform = ImageTransform(load_processor(source, model, resize), greyscale)
@@ -239,6 +235,7 @@ def load(
         "normalised": normalise or ("each query" if shared and is_blip2(module) else False),
         "dtype": precision,
         "greyscale": greyscale,
+        **({} if source.revision is None else {"revision": source.revision}),
         **library_versions("torch", "torchvision", "transformers", "Pillow"),
     }
     name = name or display_name(model.partition("@")[0], *variations(resize, asked, precision, normalise, greyscale))

@@ -130,7 +130,7 @@ def test_an_open_clip_folder_without_the_tokenizer_that_it_names(tmp_path):
     config = {**TINY_CLIP, "custom_text": True}
     config["text_cfg"] = {**TINY_CLIP["text_cfg"], "hf_tokenizer_name": "owner/words"}
     folder = write_clip(tmp_path / "net", config)
-    refused("open_clip", folder, r"net holds no tokenizer: put tokenizer\.json and its settings there, of owner/words$")
+    refused("open_clip", folder, r"net holds no tokenizer: put tokenizer\.json there, of owner/words$")
     (folder / "tokenizer_config.json").write_text("{}")
     refused(
         "open_clip", folder, r"cannot load the tokenizer of local-dir:.*net: its tokenizer has no vocabulary: put tok"
