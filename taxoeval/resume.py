@@ -6,6 +6,7 @@ which the hub names the content, is right. Small files, and those that HTTP does
 """
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -60,18 +61,21 @@ def bring(repo: str, filename: str, revision: str | None, kind: str) -> None:
         ``"model"`` or ``"dataset"``.
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import RemoteEntryNotFoundError
     from huggingface_hub.file_download import repo_folder_name
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
     url = hf_hub_url(repo, filename, repo_type=kind, revision=revision)
-    told = get_hf_file_metadata(url)
-    if told.etag is None or len(told.etag) not in (40, 64) or told.size is None or told.size < LARGE:
-        return
-    if told.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
+    try:
+        told = get_hf_file_metadata(url)
+    except RemoteEntryNotFoundError:
+        return  # the client says so, and keeps it in mind
+    named = re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", told.etag or "")
+    if named is None or told.size is None or not LARGE <= told.size <= constants.MAX_HTTP_DOWNLOAD_SIZE:
         return
     folder = repo_folder_name(repo_id=repo, repo_type=kind)
-    blob = Path(constants.HF_HUB_CACHE, folder, "blobs", told.etag)
-    lock = Path(constants.HF_HUB_CACHE, ".locks", folder, f"{told.etag}.lock")  # the client's own
+    blob = Path(constants.HF_HUB_CACHE, folder, "blobs", named[0])
+    lock = Path(constants.HF_HUB_CACHE, ".locks", folder, f"{named[0]}.lock")  # the client's own
     for place in (blob, lock):
         place.parent.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(lock):
