@@ -2,14 +2,17 @@
 
 The hub client compares the size of a download only, so a file that was damaged on the way, or by a proxy, passes. Yet
 the cache names every file by the checksum that the hub declared for it, and comparing costs one reading of the file.
+What an interrupted download left of a large file is continued (`taxoeval.resume`).
 """
 
 import difflib
-import hashlib
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from taxoeval import resume
 from taxoeval.errors import TaxoevalError
 
 LOG_IN = "`hf auth login`, or HF_TOKEN=..."
@@ -44,6 +47,7 @@ def fetch(repo: str, names: Sequence[str], kind: str = "model") -> Path:
     for filename in names:
         with explained(repo, kind):
             try:
+                resume.bring(name, filename, revision or None, kind)
                 path = Path(hf_hub_download(name, filename, revision=revision or None, repo_type=kind))
             except RemoteEntryNotFoundError:
                 continue
@@ -52,8 +56,8 @@ def fetch(repo: str, names: Sequence[str], kind: str = "model") -> Path:
     raise TaxoevalError(f"the {kind} {repo} of the hub holds no {' or '.join(names)}: is it one of another family?")
 
 
-def download(repo: str, revision: str | None = None, kind: str = "model") -> Path:
-    """Every file of a repository, from the hub cache where it has them all, else downloaded and checked.
+def download(repo: str, revision: str | None = None, kind: str = "model", only: list[str] | None = None) -> Path:
+    """The files of a repository, from the hub cache where it has them all, else downloaded and checked.
 
     Parameters
     ----------
@@ -63,6 +67,8 @@ def download(repo: str, revision: str | None = None, kind: str = "model") -> Pat
         Branch, tag or commit; by default ``main``.
     kind
         ``"model"`` or ``"dataset"``.
+    only
+        Patterns of the files that are wanted; by default all are.
 
     Returns
     -------
@@ -78,21 +84,37 @@ def download(repo: str, revision: str | None = None, kind: str = "model") -> Pat
     from huggingface_hub.errors import LocalEntryNotFoundError
     from huggingface_hub.file_download import repo_folder_name
 
+    asked: dict[str, Any] = {"repo_id": repo, "repo_type": kind, "revision": revision, "allow_patterns": only}
     with explained(f"{repo}@{revision}" if revision else repo, kind):
         try:
-            return Path(snapshot_download(repo, repo_type=kind, revision=revision, local_files_only=True))
+            found = Path(snapshot_download(**asked, local_files_only=True))
+            if only is None or any(path for pattern in only for path in found.glob(pattern)):
+                return found  # the client takes a folder for whole that other files of the repository are in
         except LocalEntryNotFoundError:
-            if constants.HF_HUB_OFFLINE:
-                raise TaxoevalError(
-                    f"{repo} is not whole in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE=1 forbids a "
-                    "download; load it once where there is a network and copy that cache here (HF_HOME=COPY)"
-                ) from None
+            pass
+        if constants.HF_HUB_OFFLINE:
+            raise TaxoevalError(
+                f"{repo} is not whole in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE=1 forbids a "
+                "download; load it once where there is a network and copy that cache here (HF_HOME=COPY)"
+            )
         snapshots = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type=kind), "snapshots")
         before = set(snapshots.rglob("*"))
         try:
-            return Path(snapshot_download(repo, repo_type=kind, revision=revision))
+            _bring_large(repo, revision, kind, only)
+            return Path(snapshot_download(**asked))
         finally:  # also after a broken download: what came before the break would pass for good the next time
             _verify_all(sorted(set(snapshots.rglob("*")) - before))
+
+
+def _bring_large(repo: str, revision: str | None, kind: str, only: list[str] | None) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
+
+    commit = HfApi().repo_info(repo, repo_type=kind, revision=revision).sha or revision
+    listed = HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind)
+    large = [file.path for file in listed if isinstance(file, RepoFile) and file.size >= resume.LARGE]
+    resume.bring_all(repo, list(filter_repo_objects(large, allow_patterns=only)), commit, kind)
 
 
 def _verify_all(paths: Sequence[Path]) -> None:
@@ -122,7 +144,7 @@ def verify(path: Path) -> None:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import hashlib, tempfile
     >>> blob = Path(tempfile.mkdtemp()) / hashlib.sha256(b"good").hexdigest()
     >>> link = blob.with_name("model.safetensors")
     >>> link.symlink_to(blob.name)
@@ -135,20 +157,12 @@ def verify(path: Path) -> None:
     declared = blob.name
     if not blob.exists():
         return  # removed as damaged under another name, and missing for the client as well
-    if len(declared) == 64:
-        digest = hashlib.sha256()
-    elif len(declared) == 40:
-        digest = hashlib.sha1(b"blob %d\0" % blob.stat().st_size, usedforsecurity=False)
-    else:
-        return
-    with blob.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    if digest.hexdigest() != declared:
+    found = resume.checksum(blob, declared)
+    if found is not None and found != declared:
         path.unlink()
         blob.unlink()
         raise TaxoevalError(
-            f"{path.name} from the hub is damaged: its checksum is {digest.hexdigest()[:12]}..., declared is "
+            f"{path.name} from the hub is damaged: its checksum is {found[:12]}..., declared is "
             f"{declared[:12]}...; it was removed from the cache, run again to fetch it anew"
         )
 
@@ -208,6 +222,9 @@ def _reason(error: BaseException, repo: str, kind: str) -> str:
     status = error.response.status_code if isinstance(error, hub.HfHubHTTPError) else None
     if status in (401, 403):
         return f"{page} refuses with status {status}: the token is wrong or lacks the right to read it ({LOG_IN})"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        place = f"the cache {constants.HF_HUB_CACHE} ({error.strerror})"
+        return f"{repo} cannot be kept in {place}; make room there or choose another cache (HF_HOME=FOLDER)"
     text = " ".join(str(error).split()) or type(error).__name__
     return f"the download of {repo} failed: {text[:300]}; run it again"
 

@@ -13,6 +13,7 @@ FLOOR = {
     "decoding": 1,
     "structure": 1.5,  # its intervals over images come from metrics.statistics
     "records": 2,
+    "resume": 1,
     "downloads": 2,
     "datasets": 3,
     "encoders": 3,

@@ -79,7 +79,7 @@ def load(root: str | Path, name: str | None = None, on_bad: str = "error", limit
     problems += [Problem(str(folder), 0, path, misfits[label]) for path, label in images if label in misfits]
     source = ImageFiles(folder, [path for path, _ in images])
     if on_bad == "skip":
-        problems += undecodable(source, str(folder), [0] * len(images), set())
+        problems += undecodable(source, source.paths, str(folder), [0] * len(images), set())
     bad = in_order(problems)
     total = len(images) + len(listing.empty) + len(listing.stray)
     notes = [style, *_other_files(listing.others), *settle(bad, total, str(folder), on_bad, unit="entries")]

@@ -1,9 +1,12 @@
-"""A dataset repository of the Hugging Face hub: its table or its class folders, at one commit."""
+"""A dataset repository of the Hugging Face hub at one commit: a table, Parquet files with images, or class folders."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from taxoeval.datasets import folder, table
+from taxoeval.datasets import embedded, folder, table
 from taxoeval.datasets.base import ImageDataset
 from taxoeval.downloads import download
 from taxoeval.errors import TaxoevalError
@@ -19,6 +22,9 @@ def load(
     labels: str | None = None,
     root: str = ".",
     name: str | None = None,
+    ranks: str | Sequence[str] | Mapping[str, str] = "auto",
+    label: str = "auto",
+    group: str | None = None,
     on_bad: str = "error",
     limit: int | None = None,
 ) -> ImageDataset:
@@ -32,12 +38,16 @@ def load(
         A branch, a tag or a commit; by default ``main``. What the cache holds of it is used without asking the hub,
         so a branch stays where it was when it was first downloaded.
     labels
-        The table's path inside the repository. By default ``labels``, ``metadata`` or ``annotations`` with the ending
-        ``.parquet``, ``.csv`` or ``.tsv`` in ``root``; without any of them ``root`` is read as class folders.
+        The table's path inside the repository, or a pattern of Parquet files with images in them,
+        ``data/test-*.parquet``: nothing else is downloaded then. By default ``labels``, ``metadata`` or
+        ``annotations`` with the ending ``.parquet``, ``.csv`` or ``.tsv`` in ``root``; without any of them the Parquet
+        files with images below ``root``; without those ``root`` is read as class folders.
     root
         Folder inside the repository that the image paths start from.
     name
         Name in tables; by default the repository's, without its owner.
+    ranks, label, group
+        As for :func:`taxoeval.datasets.table.load`; class folders have none of them.
     on_bad, limit
         As for :func:`taxoeval.datasets.table.load`.
 
@@ -49,12 +59,13 @@ def load(
     Raises
     ------
     TaxoevalError
-        If the repository cannot be had, a file of it is damaged, or the readers find something bad in it.
+        If the repository cannot be had, a file of it is damaged, it holds several splits and none is chosen, or the
+        readers find something bad in it.
 
     Notes
     -----
-    The whole repository is downloaded, since only its table says what images it needs. Images inside a table, as the
-    hub's viewer makes them, are not read: unpack them into files first.
+    Without a pattern the whole repository is downloaded, since only its table says what images it needs. Images inside
+    Parquet files are read where they are, one after the other as they are asked for.
 
     Examples
     --------
@@ -63,19 +74,43 @@ def load(
     ...
     taxoeval.errors.TaxoevalError: 'not an id' is not a hub id: write it as owner/name
     """
-    snapshot = download(repo, revision, "dataset")
-    place = _inside(snapshot, root, repo)
-    found = _inside(snapshot, labels, repo) if labels else _table(place)
+    pattern = labels if labels and "*" in labels else None
+    snapshot = download(repo, revision, "dataset", [pattern] if pattern else None)
     title = name or repo.rpartition("/")[2]
-    if found is None:
-        dataset = folder.load(place, name=title, on_bad=on_bad, limit=limit)
+    place = snapshot if pattern else _inside(snapshot, root, repo)
+    files = (
+        sorted(snapshot.glob(pattern)) if pattern else [_inside(snapshot, labels, repo)] if labels else _table(place)
+    )
+    if pattern and not files:
+        raise TaxoevalError(f"{repo} at {snapshot.name[:12]} has no {pattern}; leave labels out to see what it holds")
+    files = files or _splits(place, snapshot, repo)
+    how: dict[str, Any] = {"name": title, "on_bad": on_bad, "limit": limit}
+    known: dict[str, Any] = {"ranks": ranks, "label": label, "group": group}
+    if not files:
+        dataset = folder.load(place, **how)
+    elif files[0].suffix == ".parquet" and embedded.image_columns(files[0]):
+        where = f"{repo}/{labels or files[0].relative_to(snapshot)}"
+        dataset = embedded.load(files, where=where, **known, **how)
     else:
-        dataset = table.load(found, root=place, name=title, on_bad=on_bad, limit=limit)
+        dataset = table.load(files[0], root=place, **known, **how)
     return replace(dataset, notes=(f"from the hub: {repo} at commit {snapshot.name}", *dataset.notes))
 
 
-def _table(place: Path) -> Path | None:
-    return next((place / name for name in TABLES if (place / name).is_file()), None)
+def _table(place: Path) -> list[Path]:
+    return [place / name for name in TABLES if (place / name).is_file()][:1]
+
+
+def _splits(place: Path, snapshot: Path, repo: str) -> list[Path]:
+    """The Parquet files with images, which must be of one split; its parts differ in a number at the end."""
+    files = [file for file in sorted(place.rglob("*.parquet")) if embedded.image_columns(file)]
+    splits: dict[str, list[Path]] = {}
+    for file in files:
+        stem = re.sub(r"\d+(-of-\d+.*)?$", "", file.stem)
+        splits.setdefault(f"{file.parent.relative_to(snapshot).as_posix()}/{stem}".removeprefix("./"), []).append(file)
+    if len(splits) > 1:
+        patterns = ", ".join(f"{split}*.parquet" for split in splits)
+        raise TaxoevalError(f"{repo} holds several splits: choose one with dataset.labels=PATTERN, one of {patterns}")
+    return files
 
 
 def _inside(snapshot: Path, path: str, repo: str) -> Path:

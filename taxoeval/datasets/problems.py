@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from taxoeval.datasets.base import Problem
-from taxoeval.datasets.images import ImageFiles
+from taxoeval.datasets.base import ImageSource, Problem
 from taxoeval.errors import TaxoevalError
 
 _SHOWN = 5
@@ -105,10 +104,12 @@ def in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(first.values(), key=lambda problem: (problem.row, problem.value)))
 
 
-def undecodable(source: ImageFiles, where: str, rows: Sequence[int], known_bad: set[int]) -> list[Problem]:
+def undecodable(
+    source: ImageSource, names: Sequence[str], where: str, rows: Sequence[int], known_bad: set[int]
+) -> list[Problem]:
     """Decode every image of a source, except those of rows known to be bad, and list those that fail."""
     problems = []
-    for i, (path, row) in enumerate(zip(source.paths, rows, strict=True)):
+    for i, (path, row) in enumerate(zip(names, rows, strict=True)):
         if row in known_bad:
             continue
         try:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taxoeval.datasets.base import ImageDataset, Problem
+from taxoeval.datasets.base import ImageDataset, ImageSource, Problem
 from taxoeval.datasets.columns import IMAGE_NAMES, ROW_NAMES, Columns, assign
 from taxoeval.datasets.images import ImageFiles, NoImages, is_animated
 from taxoeval.datasets.problems import check_limit, check_on_bad, in_order, settle, undecodable
@@ -105,13 +106,20 @@ def load(
     found = list(problems(rows, folder, str(table)))
     if on_bad == "skip" and folder is not None:
         known = {problem.row for problem in found}
-        found += undecodable(ImageFiles(folder, rows.path), str(table), rows.number, known)
+        found += undecodable(ImageFiles(folder, rows.path), rows.path, str(table), rows.number, known)
     bad = in_order(found)
     notes = [*columns.notes, *rows.notes, *settle(bad, len(rows.path), str(table), on_bad, hint(bad, rows, folder))]
     kept = rows.without({problem.row for problem in bad})
-    if columns.group is not None:
-        notes += _groups(kept, columns.group)
-    return _dataset(name or _name(table), kept, folder, table, bad, notes)
+    notes += group_notes(kept, columns.group)
+    paths = [sample_id(path, folder) for path in kept.path]
+    if folder is None:
+        return assemble(name or _name(table), kept, paths, NoImages(paths, kept.number, str(table)), bad, notes)
+    animated = sum(is_animated(folder / path) for path in paths)
+    dataset = assemble(
+        name or _name(table), kept, paths, ImageFiles(folder, paths, kept.number, str(table)), bad, notes
+    )
+    moving = [f"{animated} images are animated: their first frame is used"] if animated else []
+    return replace(dataset, notes=(*dataset.notes, *moving))
 
 
 def _read(table: Path, columns: Columns, limit: int | None) -> Rows:
@@ -119,11 +127,38 @@ def _read(table: Path, columns: Columns, limit: int | None) -> Rows:
         raw = arrow.read_columns(table, columns.names)
     except (NotImplementedError, ValueError) as error:  # pyarrow's, for example for images inside the table
         raise TaxoevalError(f"{table}: {', '.join(columns.names)} must be columns of text ({error})") from error
-    cells = {key: _text(column.slice(0, limit)) for key, column in raw.items()}
+    cells = {key: column.slice(0, limit).to_pylist() for key, column in raw.items()}
+    first = 1 if arrow.separator(table) is None else 2  # the header is line 1 of a text table
+    return rows_of(cells, columns, str(table), first, arrow.header(table))
+
+
+def rows_of(
+    raw: Mapping[str, Sequence[str | None]], columns: Columns, table: str, first: int, header: Sequence[str]
+) -> Rows:
+    """The cells of a table by what they mean.
+
+    Parameters
+    ----------
+    raw
+        Its needed columns.
+    columns
+        What they mean.
+    table
+        What to call it in messages.
+    first
+        Number of the first row.
+    header
+        All its columns, for messages.
+
+    Raises
+    ------
+    TaxoevalError
+        If there are no rows, or neither a rank nor a label.
+    """
+    cells = {key: _text(column) for key, column in raw.items()}
     n = len(cells[columns.image])
     if n == 0:
         raise TaxoevalError(f"{table}: the table has no rows; it needs one row per image below the header")
-    first = 1 if arrow.separator(table) is None else 2  # the header is line 1 of a text table
     ranks = {rank: cells[column] for rank, column in columns.ranks.items()}
     notes = []
     if "genus" in ranks and "species" in ranks:
@@ -134,15 +169,14 @@ def _read(table: Path, columns: Columns, limit: int | None) -> Rows:
         if labels is None:
             raise TaxoevalError(
                 f"{table}: no column of a taxonomic rank and no label; name them, ranks={{species: COLUMN}} or "
-                f"label=COLUMN; the columns are {', '.join(arrow.header(table))}"
+                f"label=COLUMN; the columns are {', '.join(header)}"
             )
         ranks, notes = {"label": labels}, [f"no rank columns: {columns.label!r} is read as flat labels"]
     commons, groups = (None if name is None else cells[name] for name in (columns.common_name, columns.group))
     return Rows(list(range(first, first + n)), cells[columns.image], ranks, labels, commons, groups, tuple(notes))
 
 
-def _text(column: object) -> list[str]:
-    values: list[str | None] = column.to_pylist()  # type: ignore[attr-defined]
+def _text(values: Sequence[str | None]) -> list[str]:
     known = {value: cleaned(value) for value in dict.fromkeys(values)}
     return [known[value] for value in values]
 
@@ -152,35 +186,52 @@ def _name(table: Path) -> str:
     return table.resolve().parent.name if stem.casefold() in _PLAIN_STEMS else stem
 
 
-def _dataset(
-    name: str, rows: Rows, root: Path | None, table: Path, skipped: tuple[Problem, ...], notes: list[str]
+def assemble(
+    name: str,
+    rows: Rows,
+    samples: Sequence[str],
+    source: ImageSource,
+    skipped: tuple[Problem, ...],
+    notes: Sequence[str],
 ) -> ImageDataset:
+    """The dataset of the rows that are kept.
+
+    Parameters
+    ----------
+    name
+        Name in tables.
+    rows
+        The rows.
+    samples
+        Id of each image.
+    source
+        The images.
+    skipped, notes
+        What was left out, and what was decided.
+    """
     taxonomy, taxon = Taxonomy.from_columns(rows.ranks, ranks=tuple(rows.ranks))
     names = taxonomy.names[taxon]
-    paths = [sample_id(path, root) for path in rows.path]
-    source = (
-        NoImages(paths, rows.number, str(table)) if root is None else ImageFiles(root, paths, rows.number, str(table))
-    )
-    notes += [_coverage(rows), *_alike(taxonomy)]
     common, conflicts = _common_names(rows.common, taxon, len(taxonomy))
-    notes += [f"{conflicts} taxa have several common names: the commonest is used"] if conflicts else []
-    animated = sum(is_animated(root / path) for path in paths) if root is not None else 0
-    notes += [f"{animated} images are animated: their first frame is used"] if animated else []
+    more = [_coverage(rows), *_alike(taxonomy)]
+    more += [f"{conflicts} taxa have several common names: the commonest is used"] if conflicts else []
     return ImageDataset(
         name=name,
         taxonomy=taxonomy,
         taxon=taxon,
-        sample=np.array(paths, dtype=np.str_),
+        sample=np.array(samples, dtype=np.str_),
         source=source,
         common_name=common,
         label=np.array([a or b for a, b in zip(rows.label or names, names, strict=True)], dtype=np.str_),
         skipped=skipped,
-        notes=tuple(notes),
+        notes=(*notes, *more),
         group=None if rows.group is None else np.array(rows.group, dtype=np.str_),
     )
 
 
-def _groups(rows: Rows, column: str) -> list[str]:
+def group_notes(rows: Rows, column: str | None) -> list[str]:
+    """How many images are in groups, where a column says so."""
+    if column is None:
+        return []
     names = [name for name in rows.group or [] if name]
     blank = len(rows.path) - len(names)
     lacking = f"; {blank} images have none, and are each a group of their own" if blank else ""

@@ -39,9 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TaxoevalError as error:
         print(f"taxoeval: {error}", file=sys.stderr)
         return 1
-    print(
-        "\nOne of them: python -m taxoeval encoder=NAME ...; the rest of what is known of it: configs/encoder/NAME.yaml"
-    )
+    print("\ndim: length of a vector; px: side of the picture; size: number of weights; text: its tokenizer")
+    print("One of them: python -m taxoeval encoder=NAME ...; what else is known: configs/encoder/NAME.yaml")
     return 0
 
 

@@ -23,28 +23,11 @@ Fingerprint = Mapping[str, str | int | float | bool | None]
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Images in, vectors out: the whole interface that extraction and tasks rely on.
-
-    Attributes
-    ----------
-    name
-        Short name for tables and folders, for example ``"mini_clip"``.
-    dimension
-        Length of a vector.
-    fingerprint
-        Everything that changes vectors, as plain values that JSON can hold.
-    has_text
-        Whether the encoder is also a :class:`TextEncoder`.
-    transform
-        Callable of one RGB picture giving one tensor; small and picklable, so that loader processes can have it
-        without the weights.
-    module
-        The network, which the caller moves to a device; None where there is none.
-    """
+    """Images in, vectors out: the whole interface that extraction and tasks rely on."""
 
     @property
     def name(self) -> str:
-        """Short name for tables and folders."""
+        """Short name for tables and folders, for example ``"mini_clip"``."""
         ...
 
     @property
@@ -54,22 +37,22 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Everything that changes vectors."""
+        """Everything that changes vectors, as plain values that JSON can hold."""
         ...
 
     @property
     def has_text(self) -> bool:
-        """Whether there is a text tower."""
+        """Whether the encoder is also a :class:`TextEncoder`."""
         ...
 
     @property
     def transform(self) -> "Callable[[Image.Image], torch.Tensor]":
-        """One RGB picture to one tensor."""
+        """One RGB picture to one tensor; small and picklable, so that loaders can have it without the weights."""
         ...
 
     @property
     def module(self) -> "torch.nn.Module | None":
-        """The network, or None."""
+        """The network, which the caller moves to a device; None where there is none."""
         ...
 
     def embed_images(self, batch: "torch.Tensor") -> "torch.Tensor":
@@ -79,24 +62,16 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class TextEncoder(Encoder, Protocol):
-    """An encoder with a text tower, whose texts and images share one space.
-
-    Attributes
-    ----------
-    logit_scale
-        Factor on the cosine of image and text, already exponentiated.
-    logit_bias
-        What is added after it; 0 where the model has none.
-    """
+    """An encoder with a text tower, whose texts and images share one space."""
 
     @property
     def logit_scale(self) -> float:
-        """Factor on the cosine of image and text."""
+        """Factor on the cosine of image and text, already exponentiated."""
         ...
 
     @property
     def logit_bias(self) -> float:
-        """What is added after the factor."""
+        """What is added after the factor; 0 where the model has none."""
         ...
 
     def embed_texts(self, texts: Sequence[str]) -> "torch.Tensor":

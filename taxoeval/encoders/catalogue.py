@@ -93,21 +93,48 @@ def catalogue(folders: Iterable[Path]) -> list[Entry]:
     return [found[name] for name in sorted(found)]
 
 
-def as_table(entries: Sequence[Entry]) -> str:
+def as_table(entries: Sequence[Entry], width: int = 100) -> str:
     """The encoders as lines of text, in columns.
+
+    Parameters
+    ----------
+    entries
+        The encoders.
+    width
+        Characters that a line may have; what an encoder is gets what the other columns leave, at least 12.
 
     Examples
     --------
     >>> print(as_table([Entry("my_net", "My net.", "512", "224 px, squashed", "none", "86 M", "MIT (card)", "mine")]))
-    encoder  dimension  text  input   parameters  licence  what
-    my_net   512        none  224 px  86 M        MIT      My net.
+    encoder  dim  text  px   size  licence  what
+    my_net   512  none  224  86 M  MIT      My net.
     """
-    rows = [("encoder", "dimension", "text", "input", "parameters", "licence", "what")]
+    rows: list[tuple[str, ...]] = [("encoder", "dim", "text", "px", "size", "licence", "what")]
     for entry in entries:
-        # The first words say enough here; the file has the rest.
-        text, size, licence = (
-            re.split(r"[,;:(]", fact)[0].strip() for fact in (entry.text, entry.input, entry.licence)
-        )
-        rows.append((entry.name, entry.dimension, text, size, entry.parameters, licence, entry.title))
+        facts = (entry.dimension, entry.text, entry.input, entry.parameters, entry.licence)
+        rows.append((entry.name, *(_fit(_short(fact), 13) for fact in facts), entry.title))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    left = max(12, width - sum(widths[:-1]) - 2 * len(widths[:-1]))
+    rows = [(*row[:-1], _fit(row[-1], left)) for row in rows]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _short(fact: str) -> str:
+    """The words of a fact that say enough in a table; the configuration has the rest."""
+    first = re.split(r"[,;:(]", fact)[0].strip()
+    if first.startswith(("the model's", "the file's")):
+        return "any"
+    return re.sub(r"^see the | (tokenizer|px|licence|research licence)$", "", first)
+
+
+def _fit(text: str, width: int) -> str:
+    """As many whole words as fit.
+
+    Examples
+    --------
+    >>> _fit("trained on moths and wrens", 18), _fit("moths", 5)
+    ('trained on moths…', 'moths')
+    """
+    if len(text) <= width:
+        return text
+    return (text[:width].rpartition(" ")[0].rstrip(",:;") or text[: width - 1]) + "…"

@@ -6,6 +6,7 @@ first: what it holds is used as it is, which also keeps a run from changing beca
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,12 +99,28 @@ def _require_network(missing: Sequence[tuple[str, Sequence[str]]], local: str) -
     else:
         return
     files = ", ".join(" or ".join(names) for _, names in missing)
+    like = nearest(missing[0][0].partition("@")[0], in_cache())
     repos = ", ".join(dict.fromkeys(f"{constants.ENDPOINT}/{repo}" for repo, _ in missing))
     home = "HF_HOME is " + (os.environ["HF_HOME"] if os.environ.get("HF_HOME") else "not set")
     raise TaxoevalError(
         f"cannot get {files} of {repos}: not in the cache {constants.HF_HUB_CACHE} ({home}), and "
         f"{why}; load it once where there is a network and copy that cache here (HF_HOME=COPY), or give {local}"
+        + (f"; nearest ids in the cache: {like}" if like else "")
     )
+
+
+def in_cache() -> list[str]:
+    """Ids of the models that the cache of the hub client knows, to suggest one of them.
+
+    Examples
+    --------
+    >>> "owner/never-loaded" in in_cache()
+    False
+    """
+    from huggingface_hub import constants
+
+    folders = Path(constants.HF_HUB_CACHE).glob("models--*/snapshots/*")
+    return sorted({folder.parts[-3].removeprefix("models--").replace("--", "/", 1) for folder in folders})
 
 
 def _reachable(endpoint: str) -> bool:
@@ -160,7 +177,48 @@ def one_line(model: str) -> Iterator[None]:
     except TaxoevalError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, UnpicklingError) or "Weights only load failed" in text:  # torch's advice is to run it
-            text = "its pickled file holds more than tensors, and code out of a file is never run; use safetensors"
+        text = reason(error)
         raise TaxoevalError(f"cannot load {model}: {text if len(text) < 400 else text[:400] + ' ...'}") from error
+
+
+def reason(error: Exception) -> str:
+    r"""What a library's error says, in one line and without its advice to run what is in a file.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+
+    Examples
+    --------
+    >>> shapes = "shape torch.Size([3, 12]) from checkpoint, the shape in current model is torch.Size([3, 9])"
+    >>> reason(RuntimeError(f"Error(s) in loading:\n\tsize mismatch for proj: copying a param with {shapes}."))
+    'the weights are of another architecture: 1 of another shape (proj (3, 12) for (3, 9))'
+    >>> reason(RuntimeError('Error(s) in loading:\n\tMissing key(s) in state_dict: "a.bias", "b". '))
+    'the weights are of another architecture: 2 are lacking (a.bias, b)'
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UnpicklingError) or any(words in text for words in _UNPICKLING):
+        return "its pickled file holds more than tensors, and code out of a file is never run; use safetensors"
+    if type(error).__name__ == "SafetensorError":
+        return f"its safetensors file is cut short or damaged ({text}); copy or download it again"
+    if "instantiate the backend tokenizer" in text:
+        return "its tokenizer has no vocabulary: put tokenizer.json, or what it was published with, beside its settings"
+    shapes = [f"{name} ({was}) for ({now})" for name, was, now in _SHAPES.findall(text)]
+    absent, more = (re.findall(r'"([^"]+)"', found[1]) if found else [] for found in (_ABSENT(text), _MORE(text)))
+    told = [
+        f"{len(names)} {what} ({separator.join(names[:3])}{' ...' if len(names) > 3 else ''})"
+        for what, names, separator in (
+            ("of another shape", shapes, "; "),
+            ("are lacking", absent, ", "),
+            ("are too many", more, ", "),
+        )
+        if names
+    ]
+    return f"the weights are of another architecture: {', '.join(told)}" if told else text
+
+
+_UNPICKLING = ("Weights only load failed", "weights_only=True blocked")  # of torch, of timm
+_SHAPES = re.compile(r"size mismatch for (\S+): .*? torch\.Size\(\[(.*?)\]\) .*? torch\.Size\(\[(.*?)\]\)")
+_ABSENT = re.compile(r'Missing key\(s\) in state_dict: ((?:"[^"]+"(?:, )?)+)').search
+_MORE = re.compile(r'Unexpected key\(s\) in state_dict: ((?:"[^"]+"(?:, )?)+)').search

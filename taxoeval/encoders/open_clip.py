@@ -5,8 +5,7 @@ One maker for every source of weights: a name with a tag (``ViT-B-32`` + ``opena
 (``bundled:mini_clip``). The four differ only in where the files lie.
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,105 +28,51 @@ from taxoeval.encoders.base import (
 from taxoeval.encoders.hub import one_line, snapshot
 from taxoeval.encoders.open_clip_source import (
     CONFIG_FILE,
+    load_tokenizer,
     location_free,
     require_transformers,
     resolve,
-    tokenizer_access,
     weights_access,
 )
-from taxoeval.encoders.towers import ImageTower, check_options, finished, token_vector, variations
+from taxoeval.encoders.towers import ImageTextTowers, ImageTower, check_options, token_vector, variations
 from taxoeval.errors import TaxoevalError
 
 
 @dataclass(frozen=True, eq=False)
-class OpenClipEncoder:
-    """A loaded open_clip model behind the :class:`~taxoeval.encoders.base.TextEncoder` protocol.
+class OpenClipEncoder(ImageTextTowers):
+    """A loaded open_clip model.
 
     Attributes
     ----------
-    name, dimension, fingerprint, transform, module
-        See :class:`~taxoeval.encoders.base.Encoder`.
     tokenizer
         Texts to token ids, padded to the length the text tower was trained with.
-    logit_scale, logit_bias
-        See :class:`~taxoeval.encoders.base.TextEncoder`.
     input_dtype
         Number format that the image tower takes.
-    normalise
-        Whether image vectors are brought to length 1; cosines with texts are the same either way.
     """
 
-    name: str
-    dimension: int
-    fingerprint: Fingerprint = field(repr=False)
-    transform: ImageTransform = field(repr=False)
-    module: torch.nn.Module = field(repr=False)
-    tokenizer: Callable[..., torch.Tensor] = field(repr=False)
-    logit_scale: float
-    logit_bias: float
-    input_dtype: torch.dtype | None = None
-    normalise: bool = False
-    has_text: bool = True
+    tokenizer: Callable[..., torch.Tensor] = field(repr=False, kw_only=True)
+    input_dtype: torch.dtype | None = field(default=None, kw_only=True)
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.module.parameters()).device
-
-    @torch.inference_mode()
-    def embed_images(self, batch: torch.Tensor) -> torch.Tensor:
-        """Image vectors, on the module's device.
-
-        Parameters
-        ----------
-        batch
-            ``(b, 3, height, width)`` transformed pictures.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(b, dimension)`` float32, of length 1 only if `normalise`.
-        """
-        output = self.module.encode_image(batch.to(device=self._device, dtype=self.input_dtype))  # type: ignore[operator]
+    def _image_vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        output = self.module.encode_image(batch.to(device=self._weight.device, dtype=self.input_dtype))  # type: ignore[operator]
         # The forks of BioCLIP 2 and BioCAP return (features, features for continual training).
-        features = output[0] if isinstance(output, (tuple, list)) else output
-        return finished(features, self.normalise)
+        features: torch.Tensor = output[0] if isinstance(output, (tuple, list)) else output
+        return features
 
-    @torch.inference_mode()
-    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Text vectors, on the module's device. Texts that the model must cut are warned about.
+    def _text_vectors(self, texts: list[str]) -> torch.Tensor:
+        tokens = self.tokenizer(texts)
+        if not getattr(self.tokenizer, "tokenizer_mode", ""):  # a class token at the very end moves with the length
+            self._warn_of_cut(texts, self._fits(texts, tokens), tokens.shape[1])
+        return self.module.encode_text(tokens.to(self._weight.device))  # type: ignore[operator, no-any-return]
 
-        Parameters
-        ----------
-        texts
-            ``m`` texts, used as they are.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(m, dimension)`` float32, not normalised.
-        """
-        if not texts:
-            return torch.empty(0, self.dimension, device=self._device)
-        tokens = self.tokenizer(list(texts))
-        self._warn_of_cut_texts(texts, tokens)
-        return self.module.encode_text(tokens.to(self._device)).float()  # type: ignore[operator, no-any-return]
-
-    def _warn_of_cut_texts(self, texts: Sequence[str], tokens: torch.Tensor) -> None:
-        if getattr(self.tokenizer, "tokenizer_mode", ""):
-            return  # a class token at the very end moves with the length
+    def _fits(self, texts: list[str], tokens: torch.Tensor) -> list[bool]:
         # One token more: what fits is only padded further, on the one side or the other; what was cut gains a word.
         longer = self.tokenizer(["", *texts], context_length=tokens.shape[1] + 1)
         blank, longer = longer[0], longer[1:]
         fits_left = (longer[:, :-1] == tokens).all(1) & (longer[:, -1] == blank[-1])
         fits_right = (longer[:, 1:] == tokens).all(1) & (longer[:, 0] == blank[0])
-        fits = fits_left | fits_right
-        cut = [text for text, whole in zip(texts, fits.tolist(), strict=True) if not whole]
-        if cut:
-            warnings.warn(
-                f"{self.name} reads {tokens.shape[1]} tokens: {len(cut)} of {len(texts)} texts are longer and lose "
-                f"their end, the first being {cut[0]!r}",
-                stacklevel=3,
-            )
+        fits: list[bool] = (fits_left | fits_right).tolist()
+        return fits
 
 
 def load(
@@ -188,20 +133,20 @@ def load(
     """
     check_options(precision, resize, pooling)
     source, forced = resolve(model, pretrained)
-    commit = None
+    commit = pinned = None
     if source.startswith("hf-hub:"):
         with weights_access(source, pretrained):
             commit = snapshot(source.removeprefix("hf-hub:"), CONFIG_FILE)
         if commit and "@" in source:  # open_clip itself knows no revisions
-            source = f"local-dir:{commit}"
+            source, pinned = f"local-dir:{commit}", source.removeprefix("hf-hub:")
     with weights_access(source, pretrained), one_line(model):
         config = open_clip.get_model_config(source)
         if config is None:
             raise TaxoevalError(f"{model}: no model configuration found")
         require_transformers(model, config)
         module = open_clip.create_model(source, pretrained, precision=precision, require_pretrained=True, **forced)
-    with tokenizer_access(source, config), one_line(model):
-        tokenizer = open_clip.get_tokenizer(source)
+    with one_line(f"the tokenizer of {model}"):
+        tokenizer = load_tokenizer(source, config, pinned)
     module.eval().requires_grad_(False)
     published = dict(module.visual.preprocess_cfg)
     if resize is not None:

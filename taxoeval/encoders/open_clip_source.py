@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
+from open_clip.tokenizer import HFTokenizer
 
+from taxoeval.downloads import download
 from taxoeval.encoders.hub import hub_files, nearest
 from taxoeval.errors import TaxoevalError
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
+TOKENIZER_PATTERNS = ["tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json", "added_tokens.json"]
 
 
 def resolve(model: str, pretrained: str | None) -> tuple[str, dict[str, Any]]:
@@ -126,21 +129,49 @@ def weights_access(source: str, pretrained: str | None) -> AbstractContextManage
     return nullcontext()
 
 
-def tokenizer_access(source: str, config: dict[str, Any]) -> AbstractContextManager[None]:
-    """Block in which open_clip finds the tokenizer that a model's configuration names.
+def load_tokenizer(source: str, config: dict[str, Any], pinned: str | None = None) -> Any:
+    """The tokenizer that a model's configuration names.
+
+    Parameters
+    ----------
+    source
+        As :func:`resolve` gives it.
+    config
+        The model's configuration.
+    pinned
+        ``owner/name@revision`` where the source is the folder of that revision in the cache: a tokenizer of the same
+        repository is taken at the same revision.
+
+    Raises
+    ------
+    TaxoevalError
+        If it cannot be had, or should be in the model's folder and is not.
 
     Examples
     --------
-    >>> with tokenizer_access("ViT-B-32", {"text_cfg": {}}):
-    ...     "CLIP's own tokenizer comes with open_clip"
-    "CLIP's own tokenizer comes with open_clip"
+    >>> load_tokenizer("ViT-B-32", {"text_cfg": {}})(["raven"]).shape  # CLIP's own comes with open_clip
+    torch.Size([1, 77])
     """
+    text = config["text_cfg"]
+    name = text.get("hf_tokenizer_name")
+    repo, _, revision = (pinned or "").partition("@")
+    in_folder = bool(name) and source.startswith("local-dir:") and (pinned is None or name == repo)
+    if in_folder:
+        if pinned:
+            download(repo, revision, only=TOKENIZER_PATTERNS)
+        folder = Path(source.removeprefix("local-dir:"))
+        if not any((folder / file).is_file() for file in TOKENIZER_FILES):
+            raise TaxoevalError(f"{pinned or source} holds no tokenizer: put {TOKENIZER_FILES[0]} there, of {name}")
     wanted: list[tuple[str, tuple[str, ...]]] = []
     if source.startswith("hf-hub:"):
         wanted.append((source.removeprefix("hf-hub:"), (CONFIG_FILE,)))  # open_clip reads it once more
-    if (repo := config["text_cfg"].get("hf_tokenizer_name")) and not source.startswith("local-dir:"):
-        wanted.append((repo, TOKENIZER_FILES))
-    return hub_files(wanted, local="model=local-dir:FOLDER with the tokenizer's files in it")
+    if name and not in_folder:
+        wanted.append((name, TOKENIZER_FILES))
+    with hub_files(wanted, local="model=local-dir:FOLDER with the tokenizer's files in it"):
+        if pinned and name and not in_folder:  # open_clip would look into the model's folder
+            length, mode = text.get("context_length", 77), text.get("tokenizer_mode")
+            return HFTokenizer(name, length, tokenizer_mode=mode, **text.get("tokenizer_kwargs", {}))
+        return open_clip.get_tokenizer(source)
 
 
 def require_transformers(model: str, config: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """What the families of encoders share: one vector out of an image tower's tokens, its number format and its length."""
 
-from collections.abc import Callable
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +50,63 @@ class ImageTower:
         torch.Tensor
             ``(b, dimension)`` float32, of length 1 only if `normalise`.
         """
-        return finished(self.module(batch.to(next(self.module.parameters()))), self.normalise)
+        return finished(self._image_vectors(batch), self.normalise)
+
+    def _image_vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        """What the network gives, in its own number format."""
+        vectors: torch.Tensor = self.module(batch.to(self._weight))
+        return vectors
+
+    @property
+    def _weight(self) -> torch.Tensor:
+        """One of the weights: their device and number format."""
+        return next(self.module.parameters())
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTextTowers(ImageTower, ABC):
+    """A network with two towers, behind the :class:`~taxoeval.encoders.base.TextEncoder` protocol.
+
+    Attributes
+    ----------
+    logit_scale, logit_bias
+        See :class:`~taxoeval.encoders.base.TextEncoder`.
+    """
+
+    logit_scale: float = field(kw_only=True)
+    logit_bias: float = field(kw_only=True)
+    has_text: bool = True
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Text vectors, on the module's device. Texts that the model must cut are warned about.
+
+        Parameters
+        ----------
+        texts
+            ``m`` texts, used as they are.
+
+        Returns
+        -------
+        torch.Tensor
+            ``(m, dimension)`` float32, not normalised.
+        """
+        if not texts:
+            return torch.empty(0, self.dimension, device=self._weight.device)
+        return self._text_vectors(list(texts)).float()
+
+    @abstractmethod
+    def _text_vectors(self, texts: list[str]) -> torch.Tensor:
+        """What the text tower gives; how texts become tokens is the family's business."""
+
+    def _warn_of_cut(self, texts: Sequence[str], fits: Sequence[bool], length: int) -> None:
+        cut = [text for text, whole in zip(texts, fits, strict=True) if not whole]
+        if cut:
+            warnings.warn(
+                f"{self.name} reads {length} tokens: {len(cut)} of {len(texts)} texts are longer and lose their end, "
+                f"the first being {cut[0]!r}",
+                stacklevel=5,
+            )
 
 
 class TokenVector(torch.nn.Module):

@@ -5,8 +5,6 @@ taken and its tokens are pooled.
 """
 
 import threading
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +12,6 @@ import torch
 from PIL import Image
 
 from taxoeval.encoders.base import (
-    Fingerprint,
     ImageTransform,
     canonical_json,
     display_name,
@@ -25,14 +22,9 @@ from taxoeval.encoders.base import (
 )
 from taxoeval.encoders.hub import one_line
 from taxoeval.encoders.open_clip_source import location_free
-from taxoeval.encoders.towers import PRECISIONS, check_options, finished, variations
-from taxoeval.encoders.transformers_source import (
-    load_module,
-    load_processor,
-    load_tokenizer,
-    refuse_missing,
-    resolve,
-)
+from taxoeval.encoders.towers import PRECISIONS, ImageTextTowers, ImageTower, check_options, variations
+from taxoeval.encoders.transformers_inputs import load_processor, load_tokenizer
+from taxoeval.encoders.transformers_source import load_module, refuse_missing, resolve
 from taxoeval.encoders.transformers_towers import (
     BLIP2_TEMPERATURE,
     POOLINGS,
@@ -50,58 +42,27 @@ _TOKENIZING = threading.Lock()  # a tokenizer keeps its padding and truncation b
 
 
 @dataclass(frozen=True, eq=False)
-class TransformersEncoder:
-    """The image tower of a model, behind the :class:`~taxoeval.encoders.base.Encoder` protocol.
+class TransformersEncoder(ImageTower):
+    """The image tower of a model, whose tokens are pooled.
 
     Attributes
     ----------
-    name, dimension, fingerprint, transform, module
-        See :class:`~taxoeval.encoders.base.Encoder`.
     pooling
-        ``shared``, ``cls``, ``mean``, ``cls+mean`` or ``pooler``.
+        ``cls``, ``mean``, ``cls+mean`` or ``pooler``.
     prefix
         How many class and register tokens come before the patches.
-    normalise
-        Whether image vectors are brought to length 1; cosines with texts are the same either way.
     """
 
-    name: str
-    dimension: int
-    fingerprint: Fingerprint = field(repr=False)
-    transform: ImageTransform = field(repr=False)
-    module: torch.nn.Module = field(repr=False)
-    pooling: str
-    prefix: int
-    normalise: bool = False
-    has_text: bool = False
+    pooling: str = field(kw_only=True)
+    prefix: int = field(kw_only=True)
 
-    @property
-    def _weight(self) -> torch.Tensor:
-        return next(self.module.parameters())
-
-    @torch.inference_mode()
-    def embed_images(self, batch: torch.Tensor) -> torch.Tensor:
-        """Image vectors, on the module's device.
-
-        Parameters
-        ----------
-        batch
-            ``(b, 3, height, width)`` transformed pictures.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(b, dimension)`` float32, of length 1 only if `normalise`.
-        """
-        pixels = batch.to(self._weight)
-        if self.pooling == "shared":
-            return finished(shared_image_vectors(self.module, pixels), self.normalise)
-        return finished(pooled(self.module(pixel_values=pixels), self.pooling, self.prefix), self.normalise)
+    def _image_vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        return pooled(self.module(pixel_values=batch.to(self._weight)), self.pooling, self.prefix)
 
 
 @dataclass(frozen=True, eq=False)
-class TransformersTextEncoder(TransformersEncoder):
-    """A model with both towers, behind the :class:`~taxoeval.encoders.base.TextEncoder` protocol.
+class TransformersTextEncoder(ImageTextTowers):
+    """A model with both towers.
 
     Attributes
     ----------
@@ -111,52 +72,26 @@ class TransformersTextEncoder(TransformersEncoder):
         How many tokens the text tower reads.
     reads_padding
         Whether the text tower was trained to read the padding too, as SigLIP was: it gets no mask then.
-    logit_scale, logit_bias
-        See :class:`~taxoeval.encoders.base.TextEncoder`.
     """
 
     tokenizer: Any = field(repr=False, kw_only=True)
     context_length: int = field(kw_only=True)
     reads_padding: bool = field(kw_only=True)
-    logit_scale: float = field(kw_only=True)
-    logit_bias: float = field(kw_only=True)
-    has_text: bool = True
+    pooling: str = "shared"
 
-    @torch.inference_mode()
-    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Text vectors, on the module's device. Texts that the model must cut are warned about.
+    def _image_vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        return shared_image_vectors(self.module, batch.to(self._weight))
 
-        Parameters
-        ----------
-        texts
-            ``m`` texts, used as they are.
-
-        Returns
-        -------
-        torch.Tensor
-            ``(m, dimension)`` float32, not normalised.
-        """
-        if not texts:
-            return torch.empty(0, self.dimension, device=self._weight.device)
-        tokens = {key: value.to(self._weight.device) for key, value in self._tokens(list(texts)).items()}
-        return shared_text_vectors(self.module, tokens).float()
-
-    def _tokens(self, texts: list[str]) -> dict[str, torch.Tensor]:
+    def _text_vectors(self, texts: list[str]) -> torch.Tensor:
         with _TOKENIZING:
             whole = self.tokenizer(texts, padding=False, truncation=False, verbose=False)["input_ids"]
             # Padded to the full length always: a vector then does not depend on the texts beside it.
             found = self.tokenizer(
                 texts, padding="max_length", truncation=True, max_length=self.context_length, return_tensors="pt"
             )
-        cut = [text for text, ids in zip(texts, whole, strict=True) if len(ids) > self.context_length]
-        if cut:
-            warnings.warn(
-                f"{self.name} reads {self.context_length} tokens: {len(cut)} of {len(texts)} texts are longer and lose "
-                f"their end, the first being {cut[0]!r}",
-                stacklevel=4,
-            )
+        self._warn_of_cut(texts, [len(ids) <= self.context_length for ids in whole], self.context_length)
         keys = ("input_ids",) if self.reads_padding else ("input_ids", "attention_mask")
-        return {key: found[key] for key in keys}
+        return shared_text_vectors(self.module, {key: found[key].to(self._weight.device) for key in keys})
 
 
 def load(
@@ -167,14 +102,15 @@ def load(
     normalise: bool = False,
     greyscale: bool = False,
     name: str | None = None,
-) -> TransformersEncoder:
+) -> TransformersEncoder | TransformersTextEncoder:
     """Load a transformers model as an encoder, with its own preprocessing and tokenizer.
 
     Parameters
     ----------
     model
-        ``owner/name`` of the hub, with ``@revision`` if need be, or ``local-dir:FOLDER`` with ``config.json``,
-        weights, ``preprocessor_config.json`` and, for texts, the tokenizer's files.
+        ``owner/name`` of the hub, with ``@revision`` if need be (the fingerprint names the commit), or
+        ``local-dir:FOLDER`` with ``config.json``, weights, ``preprocessor_config.json`` and, for texts, the
+        tokenizer's files.
     pooling
         ``shared``: the space that images and texts share. Of the image tower alone, without texts: ``cls`` the class
         token, ``mean`` the patches' mean (class and register tokens left out), ``cls+mean`` both, ``pooler`` the
@@ -207,7 +143,7 @@ def load(
     No code of a repository is run, and of pickled weights only tensors are read.
     """
     check_options(precision, resize, pooling, POOLINGS)
-    source = resolve(model)
+    source = resolve(model).pinned()
     module, missing = load_module(source, model)
     n_weights = len(module.state_dict())
     transform = ImageTransform(load_processor(source, model, resize), greyscale)
@@ -239,12 +175,13 @@ def load(
         "normalised": normalise or ("each query" if shared and is_blip2(module) else False),
         "dtype": precision,
         "greyscale": greyscale,
+        **({} if source.revision is None else {"revision": source.revision}),
         **library_versions("torch", "torchvision", "transformers", "Pillow"),
     }
     name = name or display_name(model.partition("@")[0], *variations(resize, asked, precision, normalise, greyscale))
-    fields = (transform, module, pooling, prefix, normalise)
+    tower = (transform, module, normalise)
     if not shared:
-        return TransformersEncoder(name, dimension, fingerprint, *fields)
+        return TransformersEncoder(name, dimension, fingerprint, *tower, pooling=pooling, prefix=prefix)
     tokenizer = load_tokenizer(source, model)
     texts = _texts(module, tokenizer)
     fingerprint |= {
@@ -253,7 +190,7 @@ def load(
         "padding_side": tokenizer.padding_side,
         "reads_padding": texts["reads_padding"],
     }
-    return TransformersTextEncoder(name, dimension, fingerprint, *fields, tokenizer=tokenizer, **texts)
+    return TransformersTextEncoder(name, dimension, fingerprint, *tower, tokenizer=tokenizer, **texts)
 
 
 _NOT_OF_THE_MODEL = ("_name_or_path", "transformers_version", "torch_dtype", "dtype")

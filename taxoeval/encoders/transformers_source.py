@@ -1,24 +1,21 @@
 """Where the files of a transformers model are, and loading them without transformers' silent fallbacks.
 
-transformers gives random weights to whatever a checkpoint lacks and only logs it, takes the number format of the file,
-and picks a picture processor by what is installed. Here the first is an error and the others are fixed.
+transformers gives random weights to whatever a checkpoint lacks and only logs it, and takes the number format
+of the file. Here the first is an error and the second is fixed.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from taxoeval.encoders.hub import hub_files, one_line
+from taxoeval.encoders.hub import hub_files, in_cache, nearest, one_line, snapshot
 from taxoeval.errors import TaxoevalError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 CONFIG_FILE = "config.json"
 WEIGHT_FILES = (
@@ -58,6 +55,26 @@ class Source:
             [(repo, names) for names in wanted], local="model=local-dir:FOLDER with the repository's files"
         )
 
+    def pinned(self) -> "Source":
+        """The same at the commit that its revision is now, after a check that configuration and weights are there.
+
+        A branch may move between the first file and the last; every file is then asked for by the commit.
+        """
+        if self.local:
+            return self
+        repo = f"{self.place}@{self.revision}" if self.revision else self.place
+        with self.access((CONFIG_FILE,), WEIGHT_FILES):
+            folder = snapshot(repo, CONFIG_FILE)
+        if folder is None:
+            return self
+        source = Source(self.place, folder.name)
+        index = next((folder / name for name in WEIGHT_FILES if (folder / name).is_file()), folder)
+        if index.suffix == ".json":  # the weights are in several files, which it names
+            parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            with source.access(*[(name,) for name in parts]):
+                pass
+        return source
+
     @property
     def arguments(self) -> dict[str, Any]:
         """What every ``from_pretrained`` is told: the revision, and to run no code out of a repository."""
@@ -90,7 +107,9 @@ def resolve(model: str) -> Source:
         return Source(str(_checked_folder(Path(rest))), local=True)
     repo, _, revision = (rest if scheme == "hf-hub" and colon else model).partition("@")
     if repo.count("/") != 1 or ":" in repo:
-        raise TaxoevalError(f"model={model}: write OWNER/NAME of the hub, or local-dir:FOLDER")
+        like = nearest(repo, in_cache())
+        hint = f"; nearest ids in the cache: {like}" if like else ""
+        raise TaxoevalError(f"model={model}: write OWNER/NAME of the hub, or local-dir:FOLDER{hint}")
     return Source(repo, revision or None)
 
 
@@ -143,9 +162,13 @@ def load_module(source: Source, model: str) -> tuple[torch.nn.Module, list[str]]
         )
     wrong = sorted(told["mismatched_keys"])
     if wrong:
-        named = "; ".join(f"{key} {tuple(file)} for {tuple(net)}" for key, file, net in wrong[:3])
+        named = "; ".join(f"{key} ({_shape(file)}) for ({_shape(net)})" for key, file, net in wrong[:3])
         raise TaxoevalError(f"{model}: {len(wrong)} weights are not of the architecture in {CONFIG_FILE}: {named}")
     return module.eval().requires_grad_(False).float(), sorted(told["missing_keys"])
+
+
+def _shape(sizes: Iterable[int]) -> str:
+    return ", ".join(map(str, sizes))
 
 
 def refuse_missing(model: str, missing: list[str], n_weights: int) -> None:
@@ -177,85 +200,6 @@ def refuse_missing(model: str, missing: list[str], n_weights: int) -> None:
         raise TaxoevalError(
             f"{model}: its files lack {len(missing)} of {n_weights} weights ({named}); they would be random"
         )
-
-
-@dataclass(frozen=True)
-class Processor:
-    """A transformers picture processor as a transform: one picture to one tensor."""
-
-    process: Callable[..., Any]
-
-    def __call__(self, image: "Image.Image") -> torch.Tensor:
-        """Tensor ``(3, height, width)`` of one RGB picture."""
-        pixels: torch.Tensor = self.process(images=image, return_tensors="pt")["pixel_values"][0]
-        return pixels
-
-    def __repr__(self) -> str:
-        return repr(self.process)
-
-
-def load_processor(source: Source, model: str, resize: str | None = None) -> Processor:
-    """The preprocessing that the model was published with, in Pillow where transformers has it so.
-
-    The two kinds of processor, of Pillow and of torchvision, resize a little differently; models were published with
-    the first, and which one is taken must not depend on what else is installed.
-
-    Parameters
-    ----------
-    source
-        Its place.
-    model
-        Its id, for messages.
-    resize
-        ``"squash"`` or ``"crop"``: how pictures come to the size that the model takes; None: as published.
-
-    Raises
-    ------
-    TaxoevalError
-        If there is none.
-    """
-    import transformers
-
-    new = int(transformers.__version__.split(".")[0]) >= 5
-    chosen: dict[str, Any] = {"backend": "pil"} if new else {"use_fast": False}
-    with source.access(PROCESSOR_FILES), one_line(model), quiet():
-        maker: Any = transformers.AutoImageProcessor
-        found = Processor(maker.from_pretrained(source.place, **chosen, **source.arguments))
-        if resize is None:
-            return found
-        from PIL import Image
-
-        height, width = found(Image.new("RGB", (96, 64))).shape[-2:]
-        whole = {"height": int(height), "width": int(width)}
-        size = whole if resize == "squash" else {"shortest_edge": max(whole.values())}
-        changes = {"size": size, "do_resize": True, "do_center_crop": resize == "crop", "crop_size": whole}
-        return Processor(maker.from_pretrained(source.place, **chosen, **source.arguments, **changes))
-
-
-def load_tokenizer(source: Source, model: str) -> Any:
-    """The tokenizer of a model with texts.
-
-    Parameters
-    ----------
-    source
-        Its place.
-    model
-        Its id, for messages.
-
-    Raises
-    ------
-    TaxoevalError
-        If there is none.
-    """
-    from transformers import AutoTokenizer
-
-    if source.local and not any((Path(source.place) / name).is_file() for name in TOKENIZER_FILES):
-        raise TaxoevalError(
-            f"{model} holds no tokenizer: put {TOKENIZER_FILES[0]} and {TOKENIZER_FILES[1]} there, or pooling=cls to "
-            "use its images only"
-        )
-    with source.access(TOKENIZER_FILES), one_line(model), quiet():
-        return AutoTokenizer.from_pretrained(source.place, **source.arguments)
 
 
 @contextmanager

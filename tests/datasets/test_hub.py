@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from tests.datasets.test_embedded import write
 from tests.hub.conftest import client, hub  # noqa: F401  (fixtures)
 
 LOAD = """
@@ -77,3 +78,43 @@ def test_a_repository_is_read_checked_and_kept(hub, client, commits):  # noqa: F
     assert "owner/gated is not whole in the cache" in absent
     assert "owner/damaged is not whole in the cache" in damaged
     assert hub.requests == []
+
+
+def test_images_inside_parquet_files(hub, client, tmp_path):  # noqa: F811
+    train = [write(tmp_path / f"{i}.parquet", [10 * i + k for k in range(3)], label=[0, 1, 0]) for i in range(2)]
+    test = write(tmp_path / "test.parquet", [7, 9], classes=["jay", "wren"], label=[1, 0])
+    files = {f"data/train-0000{i}-of-00002.parquet": file.read_bytes() for i, file in enumerate(train)}
+    files["data/test-00000-of-00001.parquet"] = test.read_bytes()
+    commit = hub.add("datasets/owner/inside", files)
+    hub.add("datasets/owner/whole", {"data/all-00000-of-00001.parquet": test.read_bytes(), "README.md": b"birds"})
+    hub.requests.clear()
+    asked = [
+        '{"repo": "owner/inside", "labels": "data/test-*.parquet"}',
+        '{"repo": "owner/inside", "labels": "data/dev-*.parquet"}',
+    ]
+    chosen, absent = client(LOAD, *asked)
+    expected = [
+        "inside",
+        ["wren", "jay"],
+        ["label"],
+        [[7] * 3, [9] * 3],
+        f"from the hub: owner/inside at commit {commit}",
+    ]
+    assert chosen == expected
+    assert absent.endswith("has no data/dev-*.parquet; leave labels out to see what it holds")
+    assert not any("train" in path for _, path, _ in hub.requests)
+    assert client(LOAD, asked[0], HF_HUB_OFFLINE="1") == [expected]
+
+    several, one_split, whole = client(
+        LOAD,
+        '{"repo": "owner/inside"}',
+        '{"repo": "owner/inside", "labels": "data/train-*.parquet", "name": "train", "limit": 4}',
+        '{"repo": "owner/whole"}',
+    )
+    assert several == (
+        "owner/inside holds several splits: choose one with dataset.labels=PATTERN, one of "
+        "data/test-*.parquet, data/train-*.parquet"
+    )
+    assert one_split[:2] == ["train", ["0", "1", "0", "0"]]
+    assert one_split[3] == [[0] * 3, [1] * 3, [2] * 3, [10] * 3]
+    assert whole[:2] == ["whole", ["wren", "jay"]]

@@ -11,13 +11,17 @@ from taxoeval.encoders.catalogue import catalogue, configs
 def test_every_configuration_is_listed_with_its_facts(capsys):
     assert main([]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["encoder", "dimension", "text", "input", "parameters", "licence", "what"]
-    rows = {line.split()[0]: line for line in lines[1:] if line and not line.startswith("One of them")}
+    assert lines[0].split() == ["encoder", "dim", "text", "px", "size", "licence", "what"]
+    rows = {line.split()[0]: line for line in lines[1 : lines.index("")]}
     assert set(rows) == {file.stem for file in configs().glob("*.yaml")}
     assert rows["bioclip2"].startswith("bioclip2  ")
-    for fact in ("768", "CLIP's tokenizer", "224 px", "428 M", "MIT", "BioCLIP 2: ViT-L/14"):
+    for fact in ("768", "CLIP's", " 224 ", "428 M", "MIT", "BioCLIP 2: ViT-L/14"):
         assert fact in rows["bioclip2"]
     assert " none " in rows["dinov2_vitl14"]
+    assert max(map(len, lines)) <= 100
+    assert rows["siglip_vit_b16"].split()[1:7] == ["768", "sentencepiece", "224", "203", "M", "Apache-2.0"]
+    assert rows["timm"].split()[1:7] == ["any", "none", "any", "any", "model", "card"]
+    assert rows["bioclip2"].endswith("BioCLIP 2: ViT-L/14 from…")
 
 
 def test_configurations_of_ones_own(tmp_path: Path, capsys):

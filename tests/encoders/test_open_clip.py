@@ -247,13 +247,13 @@ def _no_weights(folder):
 def _cut_weights(folder):
     path = folder / "open_clip_model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
-    return "cannot load local-dir:"
+    return "its safetensors file is cut short or damaged"
 
 
 def _other_weights(folder):
     text = (folder / "open_clip_config.json").read_text()
     (folder / "open_clip_config.json").write_text(text.replace('"embed_dim": 12', '"embed_dim": 13'))
-    return "size mismatch"
+    return r"another architecture: 2 of another shape \(text_projection \(16, 12\) for \(16, 13\); visual.proj"
 
 
 @pytest.mark.parametrize(
@@ -265,23 +265,6 @@ def test_a_damaged_folder_is_one_line_and_never_a_random_network(make, tmp_path,
     with pytest.raises(TaxoevalError, match=message) as caught:
         load(f"local-dir:{folder}")
     assert "\n" not in str(caught.value)
-
-
-class _Trap:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (Path.touch, (self.path,))
-
-
-def test_pickled_code_is_not_run(make, tmp_path):
-    folder = make.clip(tmp_path / "trap")
-    (folder / "open_clip_model.safetensors").unlink()
-    torch.save({"state_dict": _Trap(tmp_path / "ran")}, folder / "open_clip_pytorch_model.bin")
-    with pytest.raises(TaxoevalError, match=r"cannot load .*trap: its pickled file holds more than tensors, and code"):
-        load(f"local-dir:{folder}")
-    assert not (tmp_path / "ran").exists()
 
 
 def test_bundled_mini_clip(photographs):

@@ -174,9 +174,6 @@ def test_damaged_folders(make, tmp_path):
         with pytest.raises(TaxoevalError, match=message):
             load(f"local-dir:{folder}")
     (folder / "config.json").write_text(config)
-    (folder / "model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(TaxoevalError, match="cannot load local-dir:"):
-        load(f"local-dir:{folder}")
     (folder / "model.safetensors").unlink()
     with pytest.raises(TaxoevalError, match=r"holds no weights: put model.safetensors beside config.json"):
         load(f"local-dir:{folder}")

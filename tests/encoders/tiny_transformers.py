@@ -65,18 +65,18 @@ MODELS = {
 }
 
 
-def write_tokenizer(folder: Path) -> None:
+def write_tokenizer(folder: Path, words: list[str] = WORDS) -> None:
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
     from tokenizers.processors import TemplateProcessing
 
-    backend = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, WORDS[1]))
+    backend = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, words[1]))
     backend.pre_tokenizer = Whitespace()
     ends = [("<bos>", 2), ("<eos>", 3)]
     backend.post_processor = TemplateProcessing(single="<bos> $A <eos>", special_tokens=ends)
     transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token=WORDS[0], unk_token=WORDS[1], model_max_length=12
+        tokenizer_object=backend, pad_token=words[0], unk_token=words[1], model_max_length=12
     ).save_pretrained(folder)
 
 

@@ -23,6 +23,7 @@ class Hub:
     drop: dict[str, int] = field(default_factory=dict)  # repository/file -> how many answers break off half way
     damaged: set[str] = field(default_factory=set)  # repository/file that arrive with one byte changed
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)  # method, path, Range
+    served: dict[str, int] = field(default_factory=dict)  # repository/file -> bytes of it that were sent
 
     def add(self, repo: str, files: dict[str, bytes], revision: str = "main") -> str:
         """Put files under a revision, which can then also be asked for by its commit."""
@@ -110,7 +111,11 @@ class Handler(BaseHTTPRequestHandler):
             start = int(wanted.removeprefix("bytes=").partition("-")[0])
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             content, status = content[start:], 206
-        self.send(status, content, broken=self.command == "GET" and self.breaks(f"{repo}/{name}"), **headers)
+        broken = self.command == "GET" and self.breaks(f"{repo}/{name}")
+        if self.command == "GET":
+            sent = len(content) // 2 if broken else len(content)
+            self.hub.served[f"{repo}/{name}"] = self.hub.served.get(f"{repo}/{name}", 0) + sent
+        self.send(status, content, broken=broken, **headers)
 
     def breaks(self, name: str) -> bool:
         left = self.hub.drop.get(name, 0)
