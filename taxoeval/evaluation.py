@@ -249,6 +249,12 @@ def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder
         return Cell(encoder=encoder, role=role, task=key, status="unsupported", reason=str(reason))
     except Exception as error:
         return _failed(encoder, role, key, error, folder)
+    figures: dict[str, bytes] = {}
+    undrawn: tuple[str, ...] = ()
+    try:
+        figures = draw_all(result.records)
+    except Exception as error:  # the numbers are worth keeping without their pictures
+        undrawn = (f"its figures were not drawn: {type(error).__name__}: {' '.join(str(error).split())}",)
     return Cell(
         encoder=encoder,
         role=role,
@@ -257,12 +263,12 @@ def _ask(encoder: str, role: str, key: str, task: Task, subject: Subject, folder
         reason="",
         scores=result.scores,
         predictions=result.predictions,
-        notes=result.notes,
+        notes=(*result.notes, *undrawn),
         seconds=time.perf_counter() - start,
         details=result.details,
         tables=result.tables,
         taxonomy=result.taxonomy,
-        figures=draw_all(result.records),
+        figures=figures,
     )
 
 

@@ -167,6 +167,27 @@ def annotated(folder):
     return ("encoder=none", "dataset=table", "dataset.annotations_only=true", *answers)
 
 
+def test_flat_labels_are_one_rank_for_every_task(tmp_path, store):
+    """A folder of folders: no lineage, so nothing can contradict, and a space has one rank."""
+    from taxoeval.datasets import simulated
+
+    dataset = simulated.load(n_species=4, n_images=24, size=32)
+    for i, name in enumerate(dataset.label):
+        (tmp_path / "flat" / name.split()[-1]).mkdir(parents=True, exist_ok=True)
+        dataset.source.image(i).save(tmp_path / "flat" / name.split()[-1] / f"{i}.png")
+    tasks = "task=[knn,few_shot,zero_shot,linear_probe,retrieval,alignment,structure]"
+    quick = ("task.few_shot.shots=[1]", "task.structure.permutations=19", "logger=none", "~encoder@control")
+    done = taxoeval("dataset=folder", "dataset.root=flat", tasks, *quick, folder=tmp_path, store=store, check=0)
+    (folder,) = results(tmp_path)
+    cells = json.loads((folder / "run.json").read_text())["cells"]
+    assert {cell["task"]: cell["status"] for cell in cells} == dict.fromkeys(tasks[6:-1].split(","), "ok")
+    assert not [note for cell in cells for note in cell["notes"] if "not drawn" in note]
+    assert {row["rank"] for row in scores(folder)} == {"label", ""}
+    hits = [row for row in scores(folder) if (row["task"], row["metric"], row["k"]) == ("knn", "rank_hits", 1)]
+    assert {row["n"] for row in hits} == {24}
+    assert "Traceback" not in done.stderr
+
+
 def test_answers_are_scored_without_encoder_and_images(tmp_path, store):
     arguments = annotated(tmp_path)
     done = taxoeval(*arguments, "task=[score_predictions,knn]", folder=tmp_path, store=store, check=0)

@@ -181,7 +181,7 @@ def _answers(pool: _Pool, taxonomy: Taxonomy) -> list[_Named]:
     silent = np.asarray((first < 0).all(axis=1))
     parted = np.where(broken[:, None] <= np.arange(1, taxonomy.n_ranks), 1.0, 0.0)
     whole = np.where(silent[:, None], np.nan, 1.0 - parted)
-    numbers = pool.micro(whole, np.full(whole.shape, np.nan), None)
+    numbers = pool.micro(whole, np.full(whole.shape, np.nan), None) if taxonomy.n_ranks > 1 else []
     rows += [("coherent_down_to", rank, 1, True, n) for rank, n in zip(taxonomy.ranks[1:], numbers, strict=True)]
     contradiction = pool.micro(metrics.tice(first, taxonomy)[:, None], np.full((len(first), 1), np.nan), None)[0]
     return [*rows, ("tice", "", 1, False, contradiction)]

@@ -24,8 +24,8 @@ def clade_recall(record: CladeRecall) -> "Figure":
     for i, (one, text) in enumerate(zip(axes.ravel(), said, strict=True)):
         row = record.rows[i]
         x = rank_axis(one, row.ranks)
-        if len(record.null):
-            known = ~np.isnan(record.null[:, i]).all(axis=0)
+        known = ~np.isnan(record.null[:, i]).all(axis=0)
+        if len(record.null) and known.any():
             band = np.nanquantile(record.null[:, i][:, known], [0.025, 0.975], axis=0)
             one.fill_between(x[known], *band, color=NULL, alpha=0.6, linewidth=0, label="species permuted")
         with_interval(one, x, row.value, row.low, row.high, color=SERIES[0], label="as it is")
