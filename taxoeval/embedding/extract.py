@@ -8,6 +8,7 @@ import numpy as np
 
 from taxoeval.embedding.leases import Leases
 from taxoeval.embedding.loading import ImageBatch, ImagesToDo, choose_workers, collate, hash_images
+from taxoeval.embedding.processes import any_of_us
 from taxoeval.embedding.progress import progress_bar
 from taxoeval.embedding.shards import ShardWriter
 from taxoeval.embedding.shelf import Shelf
@@ -99,14 +100,15 @@ def embed_images(
     unique = list(row)
     vectors, stored = shelf.gather(unique)
     first = np.unique(inverse, return_index=True)[1]
+    source = hashlib.sha256("\n".join([fingerprint_key(encoder.fingerprint), *contents]).encode()).hexdigest()
     pause = 0.0
     with Leases(shelf.folder) as leases:
-        while not stored.all():
+        while any_of_us(not stored.all(), source):
             missing = np.flatnonzero(~stored)
             turns = Turns(unique, missing, chunk_size(len(unique), shard_size, batch_size), batch_size, leases, shelf)
             todo = ImagesToDo(dataset.source, first[missing], encoder.transform)
             keys = [unique[m] for m in missing]
-            if turns.some_free():
+            if any_of_us(turns.some_free(), source):
                 done = _compute(encoder, todo, keys, turns, ShardWriter(shelf, shard_size), workers, device, progress)
                 _check_written(shelf, [keys[place] for place in done])
             else:  # others compute what is left
@@ -117,7 +119,7 @@ def embed_images(
         vectors=vectors[inverse] if len(unique) < len(inverse) else vectors,
         taxon=dataset.taxon,
         sample=dataset.sample,
-        source=hashlib.sha256("\n".join([fingerprint_key(encoder.fingerprint), *contents]).encode()).hexdigest(),
+        source=source,
     )
 
 

@@ -11,8 +11,10 @@ import pytorch_lightning as lightning
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.warnings import PossibleUserWarning
+from pytorch_lightning.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
+from taxoeval.embedding.processes import Launch, joined
 from taxoeval.errors import TaxoevalError
 
 _NOISY = ("pytorch_lightning", "lightning_fabric", "lightning_utilities", "lightning")
@@ -26,6 +28,8 @@ def predict(
     on_batch: Callable[[torch.Tensor, Any], None],
 ) -> None:
     """Embed every batch of a loader on one device, in evaluation and inference mode.
+
+    The processes of a group call it together, each with batches of its own, or none.
 
     Parameters
     ----------
@@ -51,9 +55,8 @@ def predict(
     with _quiet():
         trainer = lightning.Trainer(
             accelerator=device,
-            devices=1,
-            # Named, so that inside a SLURM job Lightning neither checks the job's task count nor takes its signals.
-            plugins=[LightningEnvironment()],
+            **_places(device),
+            use_distributed_sampler=False,  # leases cut the work
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -114,6 +117,7 @@ class _Network(lightning.LightningModule):
         super().__init__()
         self.network = module  # registered, so that Lightning moves it to the device
         self._embed = embed
+        self.allow_zero_length_dataloader_with_multiple_devices = True
 
     def predict_step(self, batch: Any) -> torch.Tensor:
         return self._embed(batch)
@@ -125,6 +129,45 @@ class _Receiver(lightning.Callback):
 
     def on_predict_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
         self._on_batch(outputs, batch)
+
+
+class _Placed(LightningEnvironment):
+    """A launch in Lightning's words: each process stands for a machine with one device, which it chose itself."""
+
+    creates_processes_externally = True
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self._launch = launch
+
+    def world_size(self) -> int:
+        return self._launch.count
+
+    def global_rank(self) -> int:
+        return self._launch.number
+
+    def node_rank(self) -> int:
+        return self._launch.number
+
+    def local_rank(self) -> int:
+        return 0
+
+    def teardown(self) -> None:
+        pass  # the variables of the launcher stay as they are
+
+
+def _places(device: str) -> dict[str, Any]:
+    """Where Lightning computes: on one device, which among the processes of a launch is each one's own."""
+    launch = joined()
+    if launch is None:
+        # Named, so that inside a SLURM job Lightning neither checks the job's task count nor takes its signals.
+        return {"devices": 1, "plugins": [LightningEnvironment()]}
+    return {
+        "devices": [launch.local % torch.cuda.device_count()] if device == "cuda" else 1,
+        "num_nodes": launch.count,
+        "strategy": DDPStrategy(process_group_backend="gloo"),
+        "plugins": [_Placed(launch)],
+    }
 
 
 @contextmanager
