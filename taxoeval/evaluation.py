@@ -48,7 +48,8 @@ class Runtime:
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     batch_size
-        Images per forward pass.
+        Images that are read and computed at a time; ``auto`` leaves it to the device. Where they do not fit into
+        memory, the network gets fewer.
     workers
         Processes that decode images; ``auto`` leaves it to the number of processors.
     progress
@@ -65,7 +66,7 @@ class Runtime:
 
     store: str
     device: str = "auto"
-    batch_size: int = 32
+    batch_size: int | Literal["auto"] = "auto"
     workers: int | Literal["auto"] = "auto"
     progress: bool = True
     console: Detail = "normal"

@@ -15,6 +15,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from taxoeval.embedding.processes import Launch, joined
+from taxoeval.embedding.streams import is_out_of_memory
 from taxoeval.errors import TaxoevalError
 
 _NOISY = ("pytorch_lightning", "lightning_fabric", "lightning_utilities", "lightning")
@@ -65,7 +66,7 @@ def predict(
         )
         try:
             trainer.predict(_Network(module, embed), dataloaders=loader, return_predictions=False)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise _explained(error) from error
         except SystemExit as stop:
             if not isinstance(stop.__context__, KeyboardInterrupt):
@@ -186,10 +187,12 @@ def _quiet() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
 
 
-def _explained(error: RuntimeError) -> Exception:
+def _explained(error: RuntimeError | MemoryError) -> Exception:
     text = str(error)
-    if isinstance(error, torch.OutOfMemoryError):
-        return TaxoevalError("the device ran out of memory; use a smaller batch_size, or device=cpu")
+    if is_out_of_memory(error):
+        return TaxoevalError(
+            "not enough memory for the network and one image; end other programs that use the device, or use device=cpu"
+        )
     if "DataLoader worker" in text and ("exited unexpectedly" in text or "killed by signal" in text):
         return TaxoevalError("a process that reads images died (out of memory, or /dev/shm too small); use workers=0")
     return error
