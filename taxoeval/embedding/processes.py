@@ -219,7 +219,10 @@ def any_of_us(flag: bool, about: str = "") -> bool:
         return flag
     said = _exchange({"flag": flag, "about": about})
     if any(one.get("about") != about for one in said):
-        raise TaxoevalError("the processes of this launch do different things; start all with the same arguments")
+        raise TaxoevalError(
+            "the processes of this launch do different things: start all with the same arguments, or each in a launch "
+            "(srun step) of its own"
+        )
     return any(one["flag"] for one in said)
 
 

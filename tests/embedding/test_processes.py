@@ -95,7 +95,7 @@ def test_two_processes_encode_every_image_once_and_agree_with_one(tmp_path: Path
     [
         ("bad image", "process 1 of this launch failed: 7.png: truncated; replace it", "7.png: truncated; replace it"),
         ("killed", "another process of this launch ended or is stuck", ""),
-        ("other images", "do different things; start all with the same arguments", "do different things"),
+        ("other images", "do different things: start all with the same arguments", "do different things"),
     ],
 )
 def test_if_one_fails_all_end(tmp_path: Path, trouble: str, first: str, second: str) -> None:
