@@ -3,10 +3,12 @@
 import difflib
 import inspect
 import json
+import logging
 import math
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
@@ -21,6 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from taxoeval.embedding import processes
 from taxoeval.errors import TaxoevalError
 
 if TYPE_CHECKING:
@@ -50,7 +53,10 @@ def main() -> None:
     _ended.clear()
     os.environ.pop(_SWEEP, None)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed with advice that does not apply
-    _launch()
+    if processes.is_first():
+        _launch()
+    else:
+        _help()
     if _SWEEP in os.environ:
         sys.exit(_end_of_sweep(*os.environ.pop(_SWEEP).rsplit("\t", 1)))
     if "failed" in _ended:
@@ -77,6 +83,17 @@ def _launch() -> None:
             raise
         # a scheduler's word for a job that was killed or ran out of time
         print(f"taxoeval: the launcher gave up: {type(error).__name__}: {_one_line(error)[:300]}", file=sys.stderr)
+
+
+def _help() -> None:
+    """Compute vectors with the first process of a launch; what else this one would write goes where nobody looks."""
+    overrides = [i for i, a in enumerate(sys.argv) if i and a[0] != "-" and ("=" in a or a[0] in "~+")]
+    after = max(overrides, default=0) + 1
+    with tempfile.TemporaryDirectory() as folder:
+        sys.argv[after:after] = [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}"]
+        _launch()
+        logging.shutdown()
+    os.environ.pop(_SWEEP, None)
 
 
 class SweepBegins:

@@ -3,20 +3,20 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from taxoeval.datasets.images import NoImages
+from taxoeval.embedding import processes
 from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
-from taxoeval.records import Embeddings
 from taxoeval.reports import Cell, Logger, Run, print_run, record_logging, write_run
-from taxoeval.reports.cell_key import given, task_settings
+from taxoeval.reports.cell_key import task_settings
 from taxoeval.reports.cell_store import CellStore, Overwrite
 from taxoeval.reports.console import Detail
 from taxoeval.reports.failure import failure_logged
@@ -24,10 +24,12 @@ from taxoeval.reports.figures import draw_all, write_figures
 from taxoeval.reports.files import read_run
 from taxoeval.reports.html import write_report
 from taxoeval.reports.mistakes import write_mistakes
+from taxoeval.reports.no_logger import NoLogger
 from taxoeval.reports.prompt_differences import prompt_differences
 from taxoeval.reports.run import Status
 from taxoeval.reports.thumbnails import write_thumbnails
 from taxoeval.subject import subject_of
+from taxoeval.subjects import Found, Outcome, subjects_of
 from taxoeval.tasks import Subject, Task
 from taxoeval.tasks.decoding import Decoding
 
@@ -47,7 +49,8 @@ class Runtime:
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     batch_size
-        Images per forward pass.
+        Images that are read and computed at a time; ``auto`` leaves it to the device. Where they do not fit into
+        memory, the network gets fewer.
     workers
         Processes that decode images; ``auto`` leaves it to the number of processors.
     progress
@@ -64,7 +67,7 @@ class Runtime:
 
     store: str
     device: str = "auto"
-    batch_size: int = 32
+    batch_size: int | Literal["auto"] = "auto"
     workers: int | Literal["auto"] = "auto"
     progress: bool = True
     console: Detail = "normal"
@@ -118,32 +121,40 @@ def evaluate(
     TaxoevalError
         If the dataset cannot be read or the results cannot be written.
     """
-    if runtime.overwrite == "never" and (folder / "run.json").is_file():
-        print(f"taxoeval: {folder} holds a finished run, which runtime.overwrite=never leaves alone")
-        return cast(Status, read_run(folder).meta["status"])
     started = datetime.now(UTC).isoformat(timespec="seconds")
     store = CellStore(Path(runtime.cells).expanduser() if runtime.cells else None, runtime.overwrite)
-    found = _Found()
-    with (
-        failure_logged(logger, folder, name=name, group=group, tasks=list(tasks), config=config),
-        _timed(found.timings, "dataset"),
-    ):
-        images = dataset()
-    found.notes += images.notes
+    found = Found()
+    with processes.group():
+        kept = runtime.overwrite == "never" and (folder / "run.json").is_file()
+        if processes.any_of_us(kept):
+            return _left_alone(folder) if kept else "ok"
+        with (
+            failure_logged(
+                logger if processes.is_first() else NoLogger(),
+                folder,
+                name=name,
+                group=group,
+                tasks=list(tasks),
+                config=config,
+            ),
+            found.timed("dataset"),
+        ):
+            images = dataset()
+        found.notes += images.notes
+        embed = partial(_embed, dataset=images, decoding=decoding, runtime=runtime)
+        subjects: Iterable[tuple[str, Outcome]] = subjects_of(encoders, images, embed, found)
+        if processes.joined():
+            subjects = list(subjects)  # all vectors, while all processes are there
+    if not processes.is_first():
+        return _others_end(subjects)
     with progress_bar("evaluating", len(encoders) * len(tasks), "tasks", shown=runtime.progress) as advance:
-        for role, make in encoders.items():
-            if role == "control" and "encoder" in found.fingerprints and not found.dimension:
-                continue  # beside answers that no vector gave, a control says nothing
-            if role == "control" and isinstance(images.source, NoImages):
-                found.notes.append("no control was run: it looks at images, and the labels came without")
+        for role, outcome in subjects:
+            if isinstance(outcome, Exception):
+                found.cells += [_failed(found.names.get(role, role), role, task, outcome, folder) for task in tasks]
                 continue
-            try:
-                subject, about = _subject(role, make, images, decoding, runtime, found)
-                if role == "encoder" and getattr(logger, "embeddings", False):
-                    found.embeddings = subject.embeddings
-            except Exception as error:
-                found.cells += [_failed(found.names.get(role, role), role, task, error, folder) for task in tasks]
-                continue
+            subject, about = outcome
+            if role == "encoder" and getattr(logger, "embeddings", False):
+                found.embeddings = subject.embeddings
             for key, task in tasks.items():
                 settings = task_settings(config, key, task)
                 ask = partial(_ask, found.names[role], role, key, task, subject, folder)
@@ -174,54 +185,37 @@ def evaluate(
         print_run(run, folder, detail=runtime.console)
         for warning in run.warnings:
             print(f"taxoeval: {warning}", file=sys.stderr)
-        outcome = log(run, folder)
-    record_logging(outcome, folder)
-    if outcome.message:
-        print(outcome.message)
+        logged = log(run, folder)
+    record_logging(logged, folder)
+    if logged.message:
+        print(logged.message)
     return run.status
 
 
-@dataclass
-class _Found:
-    """What an evaluation has found so far."""
-
-    cells: list[Cell] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
-    fingerprints: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    vectors: dict[str, str] = field(default_factory=dict)
-    labels: str | None = None
-    dimension: int = 0
-    embeddings: Embeddings | None = None
-    timings: dict[str, float] = field(default_factory=dict)
+def _embed(encoder: "Encoder", dataset: "ImageDataset", decoding: Decoding, runtime: Runtime) -> Subject:
+    return subject_of(
+        encoder,
+        dataset,
+        decoding,
+        store=Path(runtime.store).expanduser(),
+        batch_size=runtime.batch_size,
+        workers=runtime.workers,
+        device=runtime.device,
+        progress=runtime.progress and processes.is_first(),
+    )
 
 
-def _subject(
-    role: str,
-    make: Callable[[], "Encoder"],
-    images: "ImageDataset",
-    decoding: Decoding,
-    runtime: Runtime,
-    found: _Found,
-) -> tuple[Subject, dict[str, Any]]:
-    """What the tasks are given of one encoder, and what identifies it; both are noted as far as they come."""
-    with _timed(found.timings, f"{role}.load"):
-        encoder = make()
-    found.fingerprints[role], found.names[role], found.dimension = encoder.fingerprint, encoder.name, encoder.dimension
-    with _timed(found.timings, f"{role}.embed"):
-        subject = subject_of(
-            encoder,
-            images,
-            decoding,
-            store=Path(runtime.store).expanduser(),
-            batch_size=runtime.batch_size,
-            workers=runtime.workers,
-            device=runtime.device,
-            progress=runtime.progress,
-        )
-    about = given(subject, encoder)
-    found.labels, found.vectors[role] = about["labels"], about["vectors"]
-    return subject, about
+def _left_alone(folder: Path) -> Status:
+    print(f"taxoeval: {folder} holds a finished run, which runtime.overwrite=never leaves alone")
+    return cast(Status, read_run(folder).meta["status"])
+
+
+def _others_end(subjects: Iterable[tuple[str, Outcome]]) -> Status:
+    """The end of a process that helped to compute vectors; the first one evaluates."""
+    for _, outcome in subjects:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return "ok"
 
 
 def _picture(run: Run, images: "ImageDataset", folder: Path) -> None:
@@ -282,10 +276,3 @@ def _failed(encoder: str, role: str, task: str, error: Exception, folder: Path) 
         reason = f"{type(error).__name__}: {reason} (traceback in {file.name})"
     print(f"taxoeval: {encoder}{'' if encoder == role else f' ({role})'}, {task}: {reason}", file=sys.stderr)
     return Cell(encoder=encoder, role=role, task=task, status="failed", reason=reason)
-
-
-@contextmanager
-def _timed(timings: dict[str, float], what: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    timings[what] = time.perf_counter() - start

@@ -24,7 +24,7 @@ def subject_of(
     decoding: Decoding,
     *,
     store: Path,
-    batch_size: int,
+    batch_size: int | Literal["auto"],
     workers: int | Literal["auto"],
     device: str,
     progress: bool,

@@ -22,6 +22,7 @@ FLOOR = {
     "tasks": 5,
     "subject": 5.5,
     "reports": 6,
+    "subjects": 6.5,
     "evaluation": 7,
     "compare": 7,
     "report": 7,

@@ -8,6 +8,7 @@ import numpy as np
 
 from taxoeval.embedding.leases import Leases
 from taxoeval.embedding.loading import ImageBatch, ImagesToDo, choose_workers, collate, hash_images
+from taxoeval.embedding.processes import any_of_us
 from taxoeval.embedding.progress import progress_bar
 from taxoeval.embedding.shards import ShardWriter
 from taxoeval.embedding.shelf import Shelf
@@ -30,7 +31,7 @@ def embed_images(
     dataset: "ImageDataset",
     store: EmbeddingStore,
     *,
-    batch_size: int = 32,
+    batch_size: int | Literal["auto"] = "auto",
     workers: int | Literal["auto"] = "auto",
     device: str = "auto",
     shard_size: int = 1024,
@@ -47,7 +48,8 @@ def embed_images(
     store
         Where vectors are kept.
     batch_size
-        Images per batch. On a CPU the network meets them in smaller pieces.
+        Images per batch; ``"auto"`` looks at the device. On a CPU the network meets them in smaller pieces, and
+        wherever memory does not suffice, in pieces that fit.
     workers
         Processes that read and transform images; 0 does it in this one. ``"auto"`` looks at the machine.
     device
@@ -66,8 +68,8 @@ def embed_images(
     Raises
     ------
     TaxoevalError
-        If an image cannot be read (file and row), a vector is not finite (sample), the device is absent or the
-        disk refuses. What was finished before stays in the store.
+        If an image cannot be read (file and row), a vector is not finite (sample), the device is absent or too small
+        for a single image, or the disk refuses. What was finished before stays in the store.
     ValueError
         If a size is below 1 or the encoder's vectors have another length than it says.
 
@@ -90,7 +92,7 @@ def embed_images(
     >>> len(first.vectors), bool((first.vectors == again.vectors).all()), first.source == again.source
     (6, True, True)
     """
-    if min(batch_size, shard_size) < 1:
+    if min(1 if batch_size == "auto" else batch_size, shard_size) < 1:
         raise ValueError(f"batch_size and shard_size must be at least 1, got {batch_size} and {shard_size}")
     shelf = store.shelf(encoder, "images")
     contents = hash_images(dataset.source, progress=progress)
@@ -99,15 +101,21 @@ def embed_images(
     unique = list(row)
     vectors, stored = shelf.gather(unique)
     first = np.unique(inverse, return_index=True)[1]
+    source = hashlib.sha256("\n".join([fingerprint_key(encoder.fingerprint), *contents]).encode()).hexdigest()
     pause = 0.0
     with Leases(shelf.folder) as leases:
-        while not stored.all():
+        while any_of_us(not stored.all(), source):
+            from taxoeval.embedding.predict import choose_device
+            from taxoeval.embedding.streams import choose_batch_size
+
+            chosen = choose_device(device, has_module=encoder.module is not None)
+            batch = choose_batch_size(batch_size, chosen)
             missing = np.flatnonzero(~stored)
-            turns = Turns(unique, missing, chunk_size(len(unique), shard_size, batch_size), batch_size, leases, shelf)
+            turns = Turns(unique, missing, chunk_size(len(unique), shard_size, batch), batch, leases, shelf)
             todo = ImagesToDo(dataset.source, first[missing], encoder.transform)
             keys = [unique[m] for m in missing]
-            if turns.some_free():
-                done = _compute(encoder, todo, keys, turns, ShardWriter(shelf, shard_size), workers, device, progress)
+            if any_of_us(turns.some_free(), source):
+                done = _compute(encoder, todo, keys, turns, ShardWriter(shelf, shard_size), workers, chosen, progress)
                 _check_written(shelf, [keys[place] for place in done])
             else:  # others compute what is left
                 pause = min(5.0, pause + 0.25)
@@ -117,7 +125,7 @@ def embed_images(
         vectors=vectors[inverse] if len(unique) < len(inverse) else vectors,
         taxon=dataset.taxon,
         sample=dataset.sample,
-        source=hashlib.sha256("\n".join([fingerprint_key(encoder.fingerprint), *contents]).encode()).hexdigest(),
+        source=source,
     )
 
 
@@ -135,17 +143,16 @@ def _compute(
     import torch
     from torch.utils.data import DataLoader
 
-    from taxoeval.embedding.predict import choose_device, predict
+    from taxoeval.embedding.predict import predict
     from taxoeval.embedding.streams import on_device
 
-    chosen = choose_device(device, has_module=encoder.module is not None)
-    n_workers = choose_workers(workers, len(todo), turns.batch_size, chosen, weightless=encoder.module is None)
+    n_workers = choose_workers(workers, len(todo), turns.batch_size, device, weightless=encoder.module is None)
     loader: DataLoader[Any] = DataLoader(
         todo,  # type: ignore[arg-type]
         batch_sampler=turns,
         num_workers=n_workers,
         collate_fn=collate,
-        pin_memory=chosen == "cuda",
+        pin_memory=device == "cuda",
         # Its own, so that what is random elsewhere does not depend on what the store already held.
         generator=torch.Generator().manual_seed(0),
     )
@@ -154,7 +161,7 @@ def _compute(
 
     with (
         writer,
-        on_device(encoder.embed_images, chosen, _PIECE) as embed,
+        on_device(encoder.embed_images, device, _PIECE) as embed,
         progress_bar(f"encoding with {encoder.name}", len(todo), "images", shown=progress) as advance,
     ):
 
@@ -176,7 +183,7 @@ def _compute(
             if batch.failure:
                 raise TaxoevalError(batch.failure)
 
-        predict(encoder.module, embed_batch, loader, chosen, on_batch)
+        predict(encoder.module, embed_batch, loader, device, on_batch)
     for chunk in open_chunk:
         turns.release(chunk)
     return done

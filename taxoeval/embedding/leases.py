@@ -59,7 +59,7 @@ class Leases:
         self._held: dict[str, Path] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._own = {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())}
+        self._own = {"host": _machine(), "pid": os.getpid(), "began": _began(os.getpid())}
 
     def __enter__(self) -> "Leases":
         threading.Thread(target=self._beat, name="leases", daemon=True).start()
@@ -134,7 +134,7 @@ class Leases:
         return True
 
     def _is_dead(self, content: bytes) -> bool:
-        """Whether the owner ran on this machine and does no more."""
+        """Whether the owner ran where process numbers mean what they mean here, and does no more."""
         try:
             owner: dict[str, Any] = dict(json.loads(content))
             host, pid, began = owner["host"], int(owner["pid"]), owner["began"]
@@ -166,6 +166,15 @@ class Leases:
             for path in held:
                 with suppress(OSError):
                     os.utime(path)
+
+
+def _machine() -> str:
+    """Where process numbers mean the same: two containers may share name and numbers, not kernel and namespace."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(parts)
 
 
 def _began(pid: int) -> str:

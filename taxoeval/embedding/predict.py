@@ -11,8 +11,11 @@ import pytorch_lightning as lightning
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.warnings import PossibleUserWarning
+from pytorch_lightning.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
+from taxoeval.embedding.processes import Launch, joined
+from taxoeval.embedding.streams import is_out_of_memory
 from taxoeval.errors import TaxoevalError
 
 _NOISY = ("pytorch_lightning", "lightning_fabric", "lightning_utilities", "lightning")
@@ -26,6 +29,8 @@ def predict(
     on_batch: Callable[[torch.Tensor, Any], None],
 ) -> None:
     """Embed every batch of a loader on one device, in evaluation and inference mode.
+
+    The processes of a group call it together, each with batches of its own, or none.
 
     Parameters
     ----------
@@ -51,9 +56,8 @@ def predict(
     with _quiet():
         trainer = lightning.Trainer(
             accelerator=device,
-            devices=1,
-            # Named, so that inside a SLURM job Lightning neither checks the job's task count nor takes its signals.
-            plugins=[LightningEnvironment()],
+            **_places(device),
+            use_distributed_sampler=False,  # leases cut the work
             logger=False,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -62,7 +66,7 @@ def predict(
         )
         try:
             trainer.predict(_Network(module, embed), dataloaders=loader, return_predictions=False)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise _explained(error) from error
         except SystemExit as stop:
             if not isinstance(stop.__context__, KeyboardInterrupt):
@@ -114,6 +118,7 @@ class _Network(lightning.LightningModule):
         super().__init__()
         self.network = module  # registered, so that Lightning moves it to the device
         self._embed = embed
+        self.allow_zero_length_dataloader_with_multiple_devices = True
 
     def predict_step(self, batch: Any) -> torch.Tensor:
         return self._embed(batch)
@@ -125,6 +130,45 @@ class _Receiver(lightning.Callback):
 
     def on_predict_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, *_: Any) -> None:
         self._on_batch(outputs, batch)
+
+
+class _Placed(LightningEnvironment):
+    """A launch in Lightning's words: each process stands for a machine with one device, which it chose itself."""
+
+    creates_processes_externally = True
+
+    def __init__(self, launch: Launch) -> None:
+        super().__init__()
+        self._launch = launch
+
+    def world_size(self) -> int:
+        return self._launch.count
+
+    def global_rank(self) -> int:
+        return self._launch.number
+
+    def node_rank(self) -> int:
+        return self._launch.number
+
+    def local_rank(self) -> int:
+        return 0
+
+    def teardown(self) -> None:
+        pass  # the variables of the launcher stay as they are
+
+
+def _places(device: str) -> dict[str, Any]:
+    """Where Lightning computes: on one device, which among the processes of a launch is each one's own."""
+    launch = joined()
+    if launch is None:
+        # Named, so that inside a SLURM job Lightning neither checks the job's task count nor takes its signals.
+        return {"devices": 1, "plugins": [LightningEnvironment()]}
+    return {
+        "devices": [launch.local % torch.cuda.device_count()] if device == "cuda" else 1,
+        "num_nodes": launch.count,
+        "strategy": DDPStrategy(process_group_backend="gloo"),
+        "plugins": [_Placed(launch)],
+    }
 
 
 @contextmanager
@@ -143,10 +187,12 @@ def _quiet() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
 
 
-def _explained(error: RuntimeError) -> Exception:
+def _explained(error: RuntimeError | MemoryError) -> Exception:
     text = str(error)
-    if isinstance(error, torch.OutOfMemoryError):
-        return TaxoevalError("the device ran out of memory; use a smaller batch_size, or device=cpu")
+    if is_out_of_memory(error):
+        return TaxoevalError(
+            "not enough memory for the network and one image; end other programs that use the device, or use device=cpu"
+        )
     if "DataLoader worker" in text and ("exited unexpectedly" in text or "killed by signal" in text):
         return TaxoevalError("a process that reads images died (out of memory, or /dev/shm too small); use workers=0")
     return error

@@ -1,5 +1,7 @@
 """Tiny images and encoders that count what is asked of them, also across processes."""
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -121,3 +123,33 @@ def slow_extraction(root: str, log: str, n: str) -> None:
 
     encoder = Toy(Path(log), seconds=0.02)
     embed_images(encoder, dataset(arrays(int(n))), EmbeddingStore(root), batch_size=4, shard_size=8, workers=0)
+
+
+def shared_extraction(root: str, log: str, n: str, trouble: str = "") -> None:
+    """What each process of a launch does in a test; ``trouble`` befalls the second of them."""
+    from taxoeval.embedding import EmbeddingStore, embed_images, processes
+
+    launch = processes.launched()
+    number = launch.number if launch else 0
+    encoder = Toy(Path(f"{log}{number}"), seconds=0.01)
+    images = arrays(int(n), seed=1 if trouble == "other images" and number else 0)
+    if trouble == "bad image" and number:
+        encoder.transform = refuse
+    if trouble == "killed" and number:
+        encoder.transform = kill
+    with processes.group():
+        for encoder.weights in (0, 0, 1):  # of the second nothing is missing
+            with processes.step():
+                found = embed_images(
+                    encoder, dataset(images), EmbeddingStore(root), batch_size=4, shard_size=8, workers=0
+                )
+    np.save(f"{log}{number}.npy", found.vectors)
+
+
+def refuse(image: Image.Image) -> torch.Tensor:
+    raise TaxoevalError("7.png: truncated; replace it")
+
+
+def kill(image: Image.Image) -> torch.Tensor:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError

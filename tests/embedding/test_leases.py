@@ -60,7 +60,7 @@ def test_one_holds_a_lease_at_a_time(tmp_path: Path) -> None:
 def test_who_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    here = {"host": leases.socket.gethostname(), "pid": os.getpid(), "began": leases._began(os.getpid())}
+    here = {"host": leases._machine(), "pid": os.getpid(), "began": leases._began(os.getpid())}
     path = tmp_path / ".lease-x"
     old = time.time() - 2 * leases.STALE_SECONDS
 
@@ -75,6 +75,11 @@ def test_who_is_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert free({**here, "pid": ended.pid})  # its number is nobody's
     assert not free({**here, "host": "elsewhere", "pid": ended.pid})  # another machine's numbers say nothing here
     assert free({**here, "host": "elsewhere"}, old)  # but silence does
+    if Path("/proc/self/ns/pid").exists():  # nor do those of another container of the same name
+        assert not free({**here, "host": leases.socket.gethostname(), "pid": ended.pid})
+        name, boot, space = here["host"].rsplit(" ", 2)
+        assert not free({**here, "host": f"{name} {boot} pid:[1]", "pid": ended.pid})
+        assert not free({**here, "host": f"{name} another-boot {space}", "pid": ended.pid})
     assert not free("{half")  # just being written
     assert free("{half", old)
     if here["began"]:
@@ -109,7 +114,7 @@ def test_chunks_do_not_depend_on_what_is_missing(tmp_path: Path) -> None:
 
 def test_a_process_that_is_over_but_not_fetched_is_dead(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
-    owner = {"host": leases.socket.gethostname(), "pid": process.pid, "began": ""}
+    owner = {"host": leases._machine(), "pid": process.pid, "began": ""}
     (tmp_path / ".lease-x").write_text(json.dumps(owner))
     deadline = time.monotonic() + 30
     with Leases(tmp_path) as ours:

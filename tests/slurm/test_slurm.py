@@ -196,3 +196,23 @@ def test_interrupting_the_sweep_leaves_what_is_finished(tmp_path: Path, cluster)
     status, out = sweep.run("dataset.n_images=80,2500", "~encoder@control")
     assert status == 0, out
     assert sweep.runs()[0]["cells"][0]["cached"]
+
+
+def test_tasks_of_one_step_make_one_run(tmp_path: Path, cluster):
+    given = ("dataset.n_images=200", "task=[knn]", "logger=none", "runtime.cells=null", "hydra.run.dir=run")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB", "SLURM"))} | cluster
+    environment |= {"PYTHONPATH": str(ROOT), "TAXOEVAL_STORE": str(tmp_path / "store"), "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        ["srun", "-n", "2", sys.executable, "-m", "taxoeval", *given],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("results: ") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "store"]
+    shards = list((tmp_path / "store").glob("mini_clip-*/images/*.parquet"))
+    contents = [c for path in shards for c in pq.read_table(path, columns=["content"])["content"].to_pylist()]
+    assert len(contents) == len(set(contents)) == 200
