@@ -2,6 +2,7 @@
 
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,7 +46,8 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
         yield from map(function, items)
         return
     waiting: deque[Future[Result]] = deque()
-    with _one_thread_each(), ThreadPoolExecutor(cores) as pool:
+    # threads that silence a warning for a moment may put back what another one had set: the end sets that right
+    with warnings.catch_warnings(), _one_thread_each(), ThreadPoolExecutor(cores) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))

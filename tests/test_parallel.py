@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 from threadpoolctl import threadpool_info
@@ -65,6 +66,27 @@ def test_blas_keeps_to_one_thread_and_gets_its_own_back():
     assert blas() == [1] * len(before)  # the second is still at work
     assert list(second) == [[1] * len(before)] * 5
     assert blas() == before
+
+
+def test_threads_that_silence_warnings_leave_the_filters_as_they_were():
+    turns = [threading.Event() for _ in range(3)]
+
+    def first(_: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            turns[0].set()
+            turns[1].wait(60)  # the other has saved what was set here
+        turns[2].set()
+
+    def second(_: int) -> None:
+        turns[0].wait(60)
+        with warnings.catch_warnings():
+            turns[1].set()
+            turns[2].wait(60)
+
+    before = list(warnings.filters)
+    list(in_threads(lambda work: work(0), [first, second]))
+    assert warnings.filters == before
 
 
 IN_A_NEW_PROCESS = """
