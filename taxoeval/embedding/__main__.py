@@ -1,4 +1,4 @@
-"""``python -m taxoeval.embedding``: what the store of vectors holds, whether it is whole, and how it gets smaller."""
+"""``python -m taxoeval.embedding``: what the store of vectors holds, whether it is whole; out of it, and less of it."""
 
 import argparse
 import os
@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from taxoeval.datasets import folder, table
+from taxoeval.embedding.export import export, stored
 from taxoeval.embedding.upkeep import Held, chosen, damaged_parts, holdings, remove, set_aside
 from taxoeval.errors import TaxoevalError
 
@@ -14,7 +16,7 @@ DEFAULT = "~/.cache/taxoeval/embeddings"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List, verify or prune a store; the status is 1 if a part is damaged or something is wrong."""
+    """List, verify, export or prune a store; the status is 1 if a part is damaged or something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m taxoeval.embedding", description=__doc__.partition(": ")[2])
     store = argparse.ArgumentParser(add_help=False)
     store.add_argument("--store", type=Path, help=f"its folder; default: TAXOEVAL_STORE, or {DEFAULT}")
@@ -22,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("list", parents=[store], help="every encoder with every set of options")
     verify = commands.add_parser("verify", parents=[store], help="read everything; set aside what is damaged")
     prune = commands.add_parser("prune", parents=[store], help="delete vectors; without --yes only says which")
+    out = commands.add_parser("export", parents=[store], help="vectors of a dataset as a file of Parquet or npy")
+    out.add_argument("name", metavar="NAME", help="of an encoder, or the beginning of its key")
+    out.add_argument("images", metavar="IMAGES", type=Path, help="a table of labels, or a folder of folders")
+    out.add_argument("file", metavar="FILE", type=Path, help="vectors.parquet, or vectors.npy with a table beside it")
     for command in (verify, prune):
         command.add_argument("names", nargs="*", metavar="NAME", help="of an encoder, or the beginning of its key")
     prune.add_argument("--older-than", type=float, metavar="DAYS", help="only what was last written longer ago")
@@ -35,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list(every, root)
         if own.command == "verify":
             return _verify(chosen(every, own.names, None))
+        if own.command == "export":
+            return _export(chosen(every, [own.name], None), own.images, own.file)
         if not (own.names or own.older_than is not None or own.damaged):
             raise TaxoevalError("prune: say what: NAME, --older-than DAYS, or --damaged")
         return _prune(chosen(every, own.names, own.older_than), root, damaged=own.damaged, yes=own.yes)
@@ -68,6 +76,18 @@ def _verify(every: Sequence[Held]) -> int:
         print(f"{held.encoder} {held.key[:12]}: {f'{found} parts damaged' if found else 'ok'}")
         bad += found
     return 1 if bad else 0
+
+
+def _export(found: Sequence[Held], images: Path, file: Path) -> int:
+    if len(found) > 1:
+        told = ", ".join(f"{held.key[:12]} ({held.options})" for held in found)
+        raise TaxoevalError(f"export: {found[0].encoder} has {len(found)} sets of vectors; name one by its key: {told}")
+    dataset = folder.load(images) if images.is_dir() else table.load(images)
+    embeddings = stored(found[0].folder, dataset)
+    export(embeddings, dataset.taxonomy, file)
+    n, dimension = embeddings.vectors.shape
+    print(f"{file}: {n:,} vectors of {dimension} from {found[0].encoder} {found[0].key[:12]}")
+    return 0
 
 
 def _prune(every: Sequence[Held], root: Path, *, damaged: bool, yes: bool) -> int:

@@ -7,11 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
-from taxoeval.embedding import EmbeddingStore
+from taxoeval.datasets import simulated, table
+from taxoeval.embedding import EmbeddingStore, embed_images
 from taxoeval.embedding.__main__ import main
 from taxoeval.embedding.upkeep import holdings, remove
+from taxoeval.encoders import weightless
 from taxoeval.errors import TaxoevalError
 
 
@@ -92,3 +95,32 @@ def test_mistakes_are_told(root: Path, tmp_path: Path, capsys: pytest.CaptureFix
     (holdings(root)[0].folder / "fingerprint.json").write_text("{")
     assert main(["list", "--store", str(root)]) == 1
     assert "not readable" in capsys.readouterr().err
+
+
+def test_export_gives_back_what_is_stored_and_another_program_can_read(tmp_path: Path, capsys) -> None:
+    root, images = tmp_path / "store", tmp_path / "images"
+    dataset = simulated.load(n_species=3, n_images=6, size=32)
+    lines = ["filename,genus,species"]
+    images.mkdir()
+    for i, taxon in enumerate(dataset.taxon):
+        dataset.source.image(i).save(images / f"{i}.png")
+        lines.append(f"{i}.png,{','.join(dataset.taxonomy.lineage(int(taxon))[-2:])}")
+    labels = images / "labels.csv"
+    labels.write_text("\n".join(lines))
+    first = embed_images(weightless.pixels(), table.load(labels), EmbeddingStore(root), progress=False)
+    assert main(["export", "pixels", str(labels), str(tmp_path / "v.parquet"), "--store", str(root)]) == 0
+    assert re.fullmatch(r"\S+v\.parquet: 6 vectors of 768 from pixels [0-9a-f]{12}\n", capsys.readouterr().out)
+    rows = pq.read_table(tmp_path / "v.parquet").to_pylist()
+    assert [row["sample"] for row in rows] == [f"{i}.png" for i in range(6)]
+    np.testing.assert_array_equal(np.array([row["vector"] for row in rows], dtype=np.float32), first.vectors)
+    assert main(["export", "pixels", str(labels), str(tmp_path / "v.npy"), "--store", str(root)]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), first.vectors)
+    assert (tmp_path / "v.csv").read_text().splitlines()[0] == "sample,genus,species"
+
+
+def test_export_asks_which_set_and_says_what_is_missing(root: Path, tmp_path: Path, capsys) -> None:
+    assert main(["export", "net", str(tmp_path / "labels.csv"), str(tmp_path / "v.npy"), "--store", str(root)]) == 1
+    told = capsys.readouterr().err
+    assert "export: net has 2 sets of vectors; name one by its key: " in told
+    assert all(f"{held.key[:12]} ({options})" in told for options, held in by_options(root).items())
+    assert not (tmp_path / "v.npy").exists()
