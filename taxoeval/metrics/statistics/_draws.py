@@ -103,10 +103,11 @@ def _two_stages(table: Table, runs: Runs, resamples: int, rng: np.random.Generat
         # one weight throughout each group: the mean within a drawn group is a sum over its drawn rows
         within, one = _mean_and_one(table.total, count)
         return ratio(*_halves(two_stage(np.hstack([within, one / size]), runs, resamples, rng)))
-    pair = np.hstack([table.total, table.count])
-    draws = np.empty((resamples, table.total.shape[1]))
+    m = table.total.shape[1]
+    pair = np.vstack([table.total[runs.order].T, table.count[runs.order].T])
+    draws = np.empty((resamples, m))
     step = max(1, BLOCK // pair.size)
     for first in range(0, resamples, step):
-        total, drawn = _halves(two_stage_by_group(pair, runs, min(step, resamples - first), rng))
-        draws[first : first + step] = nan_mean(ratio(total, drawn).swapaxes(0, 1))
+        sums = two_stage_by_group(pair, runs, min(step, resamples - first), rng)
+        draws[first : first + step] = nan_mean(np.moveaxis(ratio(sums[:m], sums[m:]), 2, 0)).T
     return draws

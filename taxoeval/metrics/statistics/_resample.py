@@ -94,18 +94,19 @@ def two_stage(table: Floats, runs: Runs, resamples: int, rng: np.random.Generato
     return sums
 
 
-def two_stage_by_group(table: Floats, runs: Runs, number: int, rng: np.random.Generator) -> Floats:
-    """Column sums over each drawn group of a few resamples: ``(number, n_groups, columns)``.
+def two_stage_by_group(columns: Floats, runs: Runs, number: int, rng: np.random.Generator) -> Floats:
+    """Sums of ``(columns, n)`` over each drawn group of a few resamples: ``(columns, number, n_groups)``.
 
-    For what is not a ratio of sums, such as a mean over groups of means whose weights differ within the group.
+    The rows are in the order of the runs. For what is not a ratio of sums, such as a mean over groups of means whose
+    weights differ within the group.
     """
     drawn = rng.integers(len(runs.starts), size=number * len(runs.starts))
     size = runs.sizes[drawn]
     ends = np.cumsum(size)
-    offset = (rng.random(ends[-1]) * np.repeat(size, size)).astype(np.int64)
-    rows = runs.order[np.repeat(runs.starts[drawn], size) + offset]
-    sums = np.add.reduceat(table[rows], ends - size, axis=0)
-    return np.asarray(sums.reshape(number, len(runs.starts), table.shape[1]))
+    rows = (rng.random(ends[-1]) * np.repeat(size, size)).astype(np.int64)
+    rows += np.repeat(runs.starts[drawn], size)
+    sums = np.stack([np.add.reduceat(column[rows], ends - size) for column in columns])
+    return sums.reshape(len(columns), number, len(runs.starts))
 
 
 @dataclass(frozen=True, eq=False)
