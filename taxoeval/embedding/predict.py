@@ -15,7 +15,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from taxoeval.embedding.processes import Launch, joined
-from taxoeval.embedding.streams import is_out_of_memory
+from taxoeval.embedding.streams import is_out_of_memory, memory_order
 from taxoeval.errors import TaxoevalError
 
 _NOISY = ("pytorch_lightning", "lightning_fabric", "lightning_utilities", "lightning")
@@ -53,7 +53,7 @@ def predict(
     [6.0]
     """
     on_interrupt = signal.getsignal(signal.SIGINT)
-    with _quiet():
+    with _quiet(), memory_order(module, device):
         trainer = lightning.Trainer(
             accelerator=device,
             **_places(device),

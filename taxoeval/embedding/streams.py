@@ -64,6 +64,47 @@ def on_device(embed: Embed, device: str, piece: int) -> Iterator[Embed]:
         torch.set_num_threads(threads)
 
 
+@contextmanager
+def memory_order(module: torch.nn.Module | None, device: str) -> Iterator[None]:
+    """Let a convolutional network on a CPU keep the channels of a pixel together while the block runs.
+
+    Networks with batch normalisation were 1.2 to 1.3 times as fast so, with vectors that agree to rounding; others have
+    an order of their own (ConvNeXt) or hardly a convolution (ViT) and gained nothing. On a GPU it was not measured.
+
+    Parameters
+    ----------
+    module
+        The network, which has its usual order again afterwards; None where there is none.
+    device
+        Where it computes.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    >>> with memory_order(network, "cpu"):
+    ...     network[0].weight.stride()
+    (27, 1, 9, 3)
+    >>> network[0].weight.stride()
+    (27, 9, 3, 1)
+    """
+    if (
+        module is None
+        or device != "cpu"
+        or not any(isinstance(part, torch.nn.BatchNorm2d) for part in module.modules())
+    ):
+        yield
+        return
+    try:
+        module.to(memory_format=torch.channels_last)
+        yield
+    finally:
+        module.to(memory_format=torch.contiguous_format)
+
+
 def choose_batch_size(batch_size: int | Literal["auto"], device: str) -> int:
     """How many images are read, and on a GPU computed, at a time.
 

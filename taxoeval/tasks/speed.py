@@ -106,7 +106,7 @@ class Speed:
         """Seconds for all images; throughput, latency, peak memory, and texts per second of a text tower."""
         import torch
 
-        from taxoeval.embedding.streams import on_device
+        from taxoeval.embedding.streams import memory_order, on_device
 
         if encoder.module is not None:
             encoder.module.to(device)
@@ -117,7 +117,7 @@ class Speed:
             encoder.embed_images(batch[:1].to(device))
             wait()
 
-        with on_device(encoder.embed_images, device, 4) as embed:
+        with memory_order(encoder.module, device), on_device(encoder.embed_images, device, 4) as embed:
 
             def all_images() -> None:
                 for piece in pieces:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from taxoeval.embedding import EmbeddingStore, embed_images
-from taxoeval.embedding.streams import on_device
+from taxoeval.embedding.streams import memory_order, on_device
 from taxoeval.errors import TaxoevalError
 from tests.embedding.fakes import Toy, arrays, count, dataset, direct
 
@@ -90,3 +90,21 @@ def test_another_error_is_not_taken_for_one_of_memory() -> None:
     for device in ("cpu", "cuda"):
         with on_device(wrong, device, 2) as embed, pytest.raises(RuntimeError, match="mat1 and mat2"):
             embed(torch.arange(4))
+
+
+def test_only_networks_that_gain_get_another_memory_order() -> None:
+    convolution = torch.nn.Conv2d(3, 4, 3)
+    normalised = torch.nn.Sequential(convolution, torch.nn.BatchNorm2d(4)).eval()
+    pixels = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = normalised(pixels)
+        for module, device, changed in (
+            (normalised, "cpu", True),
+            (normalised, "cuda", False),
+            (torch.nn.Sequential(convolution), "cpu", False),
+            (None, "cpu", False),
+        ):
+            with memory_order(module, device):
+                assert convolution.weight.is_contiguous(memory_format=torch.channels_last) == changed
+                torch.testing.assert_close(normalised(pixels), expected)
+            assert convolution.weight.is_contiguous()
