@@ -122,3 +122,13 @@ def test_a_run_that_fails_in_both_processes_ends_with_a_failure(tmp_path: Path) 
     run = torchrun(tmp_path, "-m", "taxoeval", "dataset=table", "dataset.labels=absent.csv", "logger=none")
     assert run.returncode == 1
     assert "absent.csv" in run.stderr
+
+
+def test_a_sweep_of_a_launch(tmp_path: Path) -> None:
+    given = ("-m", "encoder=mini_clip,pixels", "task=[knn]", "logger=none", "dataset.n_images=60", "~encoder@control")
+    more = {"TAXOEVAL_STORE": str(tmp_path / "store"), "TAXOEVAL_CELLS": str(tmp_path / "cells")}
+    run = torchrun(tmp_path, "-m", "taxoeval", *given, "hydra.sweep.dir=sweep", **more)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("sweep: 2 jobs: 2 ok") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells", "store", "sweep"]
+    assert len(list(tmp_path.glob("sweep/*/run.json"))) == 2
