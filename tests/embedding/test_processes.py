@@ -1,9 +1,11 @@
 """Several processes of one launch: one set of vectors, one run folder, and one end if anything is wrong."""
 
 import os
+import socket
 import subprocess
 import sys
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from taxoeval.embedding import EmbeddingStore, embed_images, processes
 from taxoeval.embedding.processes import Launch, launched
+from taxoeval.errors import TaxoevalError
 from tests.embedding.fakes import Toy, arrays, count, dataset, direct
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -72,6 +75,16 @@ def test_alone_nobody_is_asked() -> None:
         assert not processes.any_of_us(False)
     with pytest.raises(OSError, match="as it is"), processes.step():
         raise OSError("as it is")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_who_comes_alone_waits_for_a_while_only(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "MEETING", timedelta(seconds=1))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(TaxoevalError, match=f"not all of the 2 processes of this launch came to 127.0.0.1:{port}"):
+        processes._store(Launch(number, 2, 0, "127.0.0.1", port))
 
 
 def test_two_processes_encode_every_image_once_and_agree_with_one(tmp_path: Path) -> None:
