@@ -56,7 +56,7 @@ def main() -> None:
     if processes.is_first():
         _launch()
     else:
-        _help()
+        _assist()
     if _SWEEP in os.environ:
         sys.exit(_end_of_sweep(*os.environ.pop(_SWEEP).rsplit("\t", 1)))
     if "failed" in _ended:
@@ -85,7 +85,7 @@ def _launch() -> None:
         print(f"taxoeval: the launcher gave up: {type(error).__name__}: {_one_line(error)[:300]}", file=sys.stderr)
 
 
-def _help() -> None:
+def _assist() -> None:
     """Compute vectors with the first process of a launch; what else this one would write goes where nobody looks."""
     overrides = [i for i, a in enumerate(sys.argv) if i and a[0] != "-" and ("=" in a or a[0] in "~+")]
     after = max(overrides, default=0) + 1

@@ -134,6 +134,7 @@ def group() -> Iterator[None]:
         yield
         return
     import torch.distributed as dist
+    import torch.distributed.nn  # noqa: F401 - imported later it would keep the group, whose threads abort at exit
 
     store, prefix = _store(launch), f"taxoeval/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}/{_times}"
     _times += 1

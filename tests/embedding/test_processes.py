@@ -1,9 +1,11 @@
 """Several processes of one launch: one set of vectors, one run folder, and one end if anything is wrong."""
 
 import os
+import socket
 import subprocess
 import sys
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from taxoeval.embedding import EmbeddingStore, embed_images, processes
 from taxoeval.embedding.processes import Launch, launched
+from taxoeval.errors import TaxoevalError
 from tests.embedding.fakes import Toy, arrays, count, dataset, direct
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -74,6 +77,16 @@ def test_alone_nobody_is_asked() -> None:
         raise OSError("as it is")
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_who_comes_alone_waits_for_a_while_only(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "MEETING", timedelta(seconds=1))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(TaxoevalError, match=f"not all of the 2 processes of this launch came to 127.0.0.1:{port}"):
+        processes._store(Launch(number, 2, 0, "127.0.0.1", port))
+
+
 def test_two_processes_encode_every_image_once_and_agree_with_one(tmp_path: Path) -> None:
     n = 96
     run = torchrun(
@@ -122,3 +135,13 @@ def test_a_run_that_fails_in_both_processes_ends_with_a_failure(tmp_path: Path) 
     run = torchrun(tmp_path, "-m", "taxoeval", "dataset=table", "dataset.labels=absent.csv", "logger=none")
     assert run.returncode == 1
     assert "absent.csv" in run.stderr
+
+
+def test_a_sweep_of_a_launch(tmp_path: Path) -> None:
+    given = ("-m", "encoder=mini_clip,pixels", "task=[knn]", "logger=none", "dataset.n_images=60", "~encoder@control")
+    more = {"TAXOEVAL_STORE": str(tmp_path / "store"), "TAXOEVAL_CELLS": str(tmp_path / "cells")}
+    run = torchrun(tmp_path, "-m", "taxoeval", *given, "hydra.sweep.dir=sweep", **more)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("sweep: 2 jobs: 2 ok") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells", "store", "sweep"]
+    assert len(list(tmp_path.glob("sweep/*/run.json"))) == 2
