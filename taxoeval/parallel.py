@@ -21,7 +21,8 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
     Parameters
     ----------
     function
-        Of one item; must not depend on what is done with the others.
+        Of one item; must not depend on what is done with the others. What it imports should have been imported before:
+        of two threads that import at once, Python may refuse one because of a deadlock.
     items
         Met one after the other, at most twice as many ahead of the results as there are threads, so that a long series
         of large items need not fit into memory.
@@ -69,7 +70,9 @@ def _one_thread_each() -> Iterator[None]:
     """Keep BLAS to one thread from the first that enters to the last that leaves."""
     # scipy brings a BLAS of its own: loaded later, it would have its threads, and scikit-learn, which sets and resets
     # them around its loops, would in one thread give them back in the middle of another's loop, where BLAS may hang
-    import scipy.linalg  # noqa: F401
+    import scipy.linalg
+    import scipy.sparse
+    import scipy.special  # noqa: F401 - these two are what most functions import late
 
     with _lock:
         _limits.append(threadpool_limits(1, user_api="blas") if not _limits else None)

@@ -22,7 +22,7 @@ from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import blocks
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.class_texts import class_vectors, prompt_record
-from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Ask, Settings, analyses
+from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Ask, Settings, analyses, import_late
 from taxoeval.taxonomy import Taxonomy
 
 PARTS = ("images", "species", "texts")
@@ -73,6 +73,8 @@ class Structure:
         tables: dict[str, Mapping[str, NDArray[Any]]] = {}
         details: dict[str, Any] = {"seconds": {}}
         parts = self._parts(subject, notes, details)
+        if len(asked) > 1:
+            import_late()
         for part, (vectors, taxon) in parts.items():
             group = subject.group if part == "images" else None
             of = analyses(Settings(self.k, self.permutations, self.seed, group))

@@ -1,8 +1,10 @@
 """The analyses of the latent space by name, and what each can be asked of."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from numpy.typing import NDArray
@@ -42,6 +44,36 @@ ONCE_PER_SPECIES = frozenset(
     {"variance", "similarity", "silhouette", "neighbours", "spread", "intrinsic_dimension", "clusters"}
 )
 """Analyses that say something else of species centroids than of images; the others average images themselves."""
+
+
+LATE = (
+    "scipy.cluster.hierarchy",
+    "scipy.sparse",
+    "scipy.spatial.distance",
+    "scipy.special",
+    "scipy.stats",
+    "skbio",
+    "skbio.stats.distance",
+    "skbio.tree",
+    "sklearn.cluster",
+    "sklearn.exceptions",
+    "sklearn.neighbors",
+    "threadpoolctl",
+)
+"""What analyses import when they run, so that ``import taxoeval.structure`` stays quick."""
+
+
+def import_late() -> None:
+    """Import what analyses need, before several run at once: threads that import at once may block each other.
+
+    Examples
+    --------
+    >>> import_late()
+    """
+    for name in LATE:
+        import_module(name)
+    with suppress(ModuleNotFoundError):  # some versions of skbio import it late themselves
+        import_module("array_api_compat.numpy")
 
 
 def analyses(settings: Settings) -> dict[str, Ask]:

@@ -1,6 +1,8 @@
 """The task hands out what the analyses find, on images, species and texts, and hides nothing."""
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.prompts import Prompts
 from taxoeval.records import Embeddings
 from taxoeval.tasks.structure import Structure
+from taxoeval.tasks.structure_analyses import LATE
 from tests.tasks import clades
 
 QUICK = {"permutations": 19, "prompts": Prompts("sci", "none")}
@@ -98,3 +101,21 @@ def test_wrong_settings_and_no_vectors():
     nothing = Embeddings(np.empty((0, 4), np.float32), np.empty(0, np.int64), np.empty(0, str), "x")
     with pytest.raises(UnsupportedError, match="there are none"):
         Structure(**QUICK)(replace(subject, embeddings=nothing))
+
+
+def test_what_analyses_import_late_is_imported_before_their_threads():
+    """Two threads that import at once may end in a deadlock, which Python answers with an error in one of them."""
+    folder = Path(structure.__file__).parent
+    late = set()
+    for file in sorted(folder.glob("*.py")):
+        if file.name == "maps.py":
+            continue  # alone, after the threads
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        inner = {node for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for node in ast.walk(f)}
+        for node in inner:
+            if isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith("taxoeval"):
+                late.add(node.module)
+            elif isinstance(node, ast.Import):
+                late |= {alias.name for alias in node.names}
+    assert "sklearn.cluster" in late
+    assert late <= set(LATE), sorted(late - set(LATE))
