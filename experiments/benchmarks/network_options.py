@@ -1,6 +1,6 @@
 """Would another memory order, a compiled network or bf16 make extraction on a CPU faster?
 
-    python experiments/benchmarks/network_options.py [--data ../shared/data] [--images 128] [--repeats 7]
+    python experiments/benchmarks/network_options.py [--data ../shared/data] [--images 128] [--repeats 7] [NETWORK ...]
 
 Birds through MobileNetV2 (its weights) and a ViT-S/16 (random weights), through our streams of four images, as
 `embed_images` calls the network. All variants take turns in one process; speeds are medians over the repeats, and the
@@ -20,8 +20,8 @@ Channels last is adopted where there is batch normalisation: with the network al
 EfficientNet-B0 1.19 [1.08, 1.30]; ConvNeXt-Atto 0.93 [0.68, 1.57] and ViT-Ti/16 1.02 [0.77, 1.15], whose bits did not
 change, did not. All of `embed_images`, 256 birds through MobileNetV2: 1.27 [0.95, 1.52]. Compiling took 9 to 46 s, what
 it saves in 10,000 images, and wants a C++ compiler: left out. bf16 moves vectors by more than rounding, so it stays
-what it is, the encoder's option ``precision=bf16``, which the fingerprint knows; autocast is no faster. None of it was
-measured on a GPU, where nothing of it is switched on.
+what it is, the encoder's option ``precision=bf16``, which the fingerprint knows; between that and autocast these ranges
+tell no difference. None of it was measured on a GPU, where nothing of it is switched on.
 """
 
 import argparse
@@ -51,10 +51,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("networks", nargs="*", help="further ones of timm, with random weights, such as resnet18")
     arguments = parser.parse_args()
     encoders = {
         "mobilenetv2": timm.load(f"local-dir:{arguments.data / 'weights' / 'mobilenetv2_inat_bird'}"),
-        "vit_small_patch16_224": timm.load("vit_small_patch16_224", pretrained=False, seed=0),
+        **{name: timm.load(name, pretrained=False, seed=0) for name in ("vit_small_patch16_224", *arguments.networks)},
     }
     dataset = table.load(arguments.data / "images" / "birds" / "labels.csv", limit=arguments.images)
     for name, encoder in encoders.items():
