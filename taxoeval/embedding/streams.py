@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import torch
 
+from taxoeval.embedding.memory import freed_memory_kept
+
 # More streams than this would wait for Python's lock; beyond it each stream gets several threads.
 MOST_STREAMS = 8
 
@@ -58,7 +60,7 @@ def on_device(embed: Embed, device: str, piece: int) -> Iterator[Embed]:
     try:
         # For new threads, and for this one: it may be transforming images meanwhile.
         torch.set_num_threads(threads // streams)
-        with ThreadPoolExecutor(streams) as pool:
+        with freed_memory_kept(), ThreadPoolExecutor(streams) as pool:
             yield _halving(lambda pieces: list(pool.map(one, pieces)), piece)
     finally:
         torch.set_num_threads(threads)
