@@ -1,5 +1,6 @@
 """What is asked of the C library, and that it is asked back; other libraries are left alone."""
 
+import contextlib
 import ctypes
 
 import pytest
@@ -31,11 +32,11 @@ class Library:
 def test_options_are_set_and_set_back_after_an_error_too(monkeypatch: pytest.MonkeyPatch, most, asked):
     library = Library(most)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
-    with pytest.raises(ValueError, match="stop"), freed_memory_kept():
-        assert library.told == [*((M_MMAP_THRESHOLD, size) for size in asked), (M_TRIM_THRESHOLD, 2048 * MIB - 1)]
-        library.told.clear()
+    with contextlib.suppress(ValueError), freed_memory_kept():
+        before = list(library.told)
         raise ValueError("stop")
-    assert library.told == [(M_MMAP_THRESHOLD, 32 * MIB), (M_TRIM_THRESHOLD, 64 * MIB), (0,)]
+    assert before == [*((M_MMAP_THRESHOLD, size) for size in asked), (M_TRIM_THRESHOLD, 2048 * MIB - 1)]
+    assert library.told[len(before) :] == [(M_MMAP_THRESHOLD, 32 * MIB), (M_TRIM_THRESHOLD, 64 * MIB), (0,)]
 
 
 @pytest.mark.parametrize("fault", [OSError, TypeError, AttributeError])
