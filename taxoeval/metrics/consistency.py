@@ -244,12 +244,12 @@ def _contradicts(answers: Table, taxonomy: Taxonomy) -> NDArray[np.bool_]:
     """Per rank, whether the answer's lineage names another taxon than the lineage of an answer above it, somewhere."""
     wrong = np.zeros(answers.shape, dtype=bool)
     for r in range(1, taxonomy.n_ranks):
-        here = answers[:, r]
         for q in range(r):
-            above = answers[:, q]
-            fine, coarse = taxonomy.ancestor[here, : q + 1], taxonomy.ancestor[above, : q + 1]
-            differ = ((fine != coarse) & (fine >= 0) & (coarse >= 0)).any(axis=1)
-            wrong[:, r] |= (here >= 0) & (above >= 0) & differ
+            here, above = answers[:, r], answers[:, q]
+            # of one lineage, if the finer answer's taxon at the rank above is the coarser answer
+            apart = np.flatnonzero((here >= 0) & (above >= 0) & (taxonomy.ancestor[:, q][here] != above))
+            fine, coarse = (taxonomy.ancestor[side[apart], : q + 1] for side in (here, above))
+            wrong[apart, r] |= ((fine != coarse) & (fine >= 0) & (coarse >= 0)).any(axis=1)
     return wrong
 
 

@@ -65,7 +65,9 @@ def rank_hits(target: ArrayLike, pred: ArrayLike, taxonomy: Taxonomy) -> NDArray
             )
         hits = np.zeros(truth.shape, dtype=bool)
         for r in range(taxonomy.n_ranks):
-            hits[:, r] = (_at_rank(preds[:, r, :], r, taxonomy) == truth[:, r, None]).any(axis=1)
+            at_rank = np.append(taxonomy.ancestor[:, r], np.int32(-1))  # of the id -1: the last
+            for answer in np.ascontiguousarray(preds[:, r, :].T):
+                hits[:, r] |= at_rank[answer] == truth[:, r]
     elif preds.ndim <= 2:
         answers = preds if preds.ndim == 2 else preds[:, None]
         hits = np.zeros(truth.shape, dtype=bool)
@@ -79,8 +81,3 @@ def rank_hits(target: ArrayLike, pred: ArrayLike, taxonomy: Taxonomy) -> NDArray
 def _at_every_rank(ids: NDArray[np.int64], taxonomy: Taxonomy) -> NDArray[np.int64]:
     """Ancestors of ids at every rank, -1 throughout for the id -1."""
     return np.where(ids[:, None] >= 0, taxonomy.ancestor[ids], -1).astype(np.int64, copy=False)
-
-
-def _at_rank(ids: NDArray[np.int64], rank: int, taxonomy: Taxonomy) -> NDArray[np.int64]:
-    """Ancestors of ids, of any shape, at one rank."""
-    return np.where(ids >= 0, taxonomy.ancestor[:, rank][ids], -1).astype(np.int64, copy=False)

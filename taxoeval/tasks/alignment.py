@@ -13,7 +13,7 @@ from taxoeval.prompts import Prompts
 from taxoeval.records import Score
 from taxoeval.tasks.base import Subject, TaskResult, normalised
 from taxoeval.tasks.class_texts import class_vectors, prompt_record, same_texts
-from taxoeval.tasks.value_scores import value_scores
+from taxoeval.tasks.value_scores import Values, value_scores
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -100,34 +100,30 @@ class Alignment:
 
     def _scores(
         self, values: dict[str, Floats], taxon: Ints, rows: "_Rows", apart: Ints, images_apart: Ints
-    ) -> Iterator[Score]:
-        for metric, level, higher in (
-            ("similarity_correct", np.nan, True),
-            ("similarity_off_diagonal", np.nan, False),
-            ("similarity_incorrect", np.nan, False),
-            ("alignment", 0.0, True),
-            ("correct_text_share", rows.count[rows.own] / len(taxon), True),
-        ):
-            yield from value_scores(
-                metric, values[metric], groups=taxon, task=self.name, chance=level, higher_is_better=higher
+    ) -> list[Score]:
+        of_images = [
+            Values(metric, values[metric], chance=level, higher_is_better=higher)
+            for metric, level, higher in (
+                ("similarity_correct", np.nan, True),
+                ("similarity_off_diagonal", np.nan, False),
+                ("similarity_incorrect", np.nan, False),
+                ("alignment", 0.0, True),
+                ("correct_text_share", rows.count[rows.own] / len(taxon), True),
             )
+        ]
+        of_texts = []
         for k in self.k:
             level = np.minimum(k / (1 + apart), 1.0)[rows.own]
             if k < len(rows.taxa):
                 hits = np.where(np.isnan(values["place"]), np.nan, values["place"] < k)
-                yield from value_scores(
-                    "recall", hits, groups=taxon, task=self.name, chance=level, k=k, part="image_to_text"
-                )
+                of_images.append(Values("recall", hits, chance=level, k=k, part="image_to_text"))
             if k < len(taxon):
-                yield from value_scores(
-                    "recall",
-                    values["first"] < k,
-                    groups=rows.taxa,
-                    task=self.name,
-                    chance=_any_of(rows.count, rows.count + images_apart, k),
-                    k=k,
-                    part="text_to_image",
-                )
+                level = _any_of(rows.count, rows.count + images_apart, k)
+                of_texts.append(Values("recall", values["first"] < k, chance=level, k=k, part="text_to_image"))
+        return [
+            *value_scores(of_images, groups=taxon, task=self.name),
+            *value_scores(of_texts, groups=rows.taxa, task=self.name),
+        ]
 
 
 class _Rows:

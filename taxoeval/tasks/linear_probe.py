@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError, UnsupportedError
-from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions, Score
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.decoding_report import Part, report_decoding
@@ -152,10 +151,7 @@ class LinearProbe:
         about = report_decoding(decoded, taxonomy, subject)
         return TaskResult(
             scores=tuple(
-                row
-                for part, name in parts.items()
-                for rows in in_threads(partial(self._scores, part, name, taxonomy), predictions[part])
-                for row in rows
+                row for part, name in parts.items() for row in self._scores(part, name, taxonomy, predictions[part])
             ),
             predictions=tuple(answer for several in predictions.values() for answer in several),
             notes=(
@@ -279,12 +275,12 @@ class LinearProbe:
             hasher.update(np.ascontiguousarray(array).data)
         return Path(self.folder).expanduser() / f"{self.name}-{hasher.hexdigest()[:16]}.ckpt"
 
-    def _scores(self, part: str, name: str, taxonomy: Taxonomy, answer: Predictions) -> list[Score]:
-        within = answer.target
-        if self.heads in taxonomy.ranks:  # of what is finer than its rank, a single head says nothing
-            path = taxonomy.ancestor[within, : taxonomy.ranks.index(self.heads) + 1].astype(np.int64)
-            within = path.max(axis=1)
+    def _scores(self, part: str, name: str, taxonomy: Taxonomy, given: Sequence[Predictions]) -> list[Score]:
+        target = given[0].target
         if part == "hidden" and self.leave_out is not None:
-            taxa = taxonomy.at(self.leave_out)[answer.target]
-            return hidden_scores(answer, taxonomy, task=self.name, part=name, groups=taxa)
-        return scores_within(answer, within, taxonomy, task=self.name, part=name)
+            taxa = taxonomy.at(self.leave_out)[target]
+            return hidden_scores(given, taxonomy, task=self.name, part=name, groups=taxa)
+        if self.heads in taxonomy.ranks:  # of what is finer than its rank, a single head says nothing
+            path = taxonomy.ancestor[target, : taxonomy.ranks.index(self.heads) + 1].astype(np.int64)
+            target = path.max(axis=1)
+        return scores_within(given, target, taxonomy, task=self.name, part=name)

@@ -11,7 +11,7 @@ from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.prompts import Prompts
 from taxoeval.tasks.base import Subject, TaskResult, normalised
 from taxoeval.tasks.class_texts import class_vectors
-from taxoeval.tasks.value_scores import value_scores
+from taxoeval.tasks.value_scores import Values, value_scores
 from taxoeval.taxonomy import arrow
 from taxoeval.taxonomy.cells import cleaned
 from taxoeval.taxonomy.lookup import nearest
@@ -89,15 +89,18 @@ class PositivesNegatives:
         left = n - len(np.unique(position))
         return TaskResult(
             scores=tuple(
-                row
-                for metric, column in values.items()
-                for row in value_scores(
-                    metric,
-                    column,
+                value_scores(
+                    [
+                        Values(
+                            metric,
+                            column,
+                            chance=levels.get(metric, np.nan),
+                            higher_is_better=metric != "negative_similarity",
+                        )
+                        for metric, column in values.items()
+                    ],
                     groups=subject.embeddings.taxon[position],
                     task=self.name,
-                    chance=levels.get(metric, np.nan),
-                    higher_is_better=metric != "negative_similarity",
                 )
             ),
             predictions=(),

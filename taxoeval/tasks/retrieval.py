@@ -16,7 +16,7 @@ from taxoeval.tasks.base import Subject, TaskResult, normalised
 from taxoeval.tasks.class_texts import class_vectors, prompt_record, same_texts
 from taxoeval.tasks.groups import group_note, groups_of, n_groups
 from taxoeval.tasks.neighbours import Ranking, ranked
-from taxoeval.tasks.value_scores import value_scores
+from taxoeval.tasks.value_scores import Values, value_scores
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -119,13 +119,13 @@ class Retrieval:
                 blocks.append(block)
                 advance(len(block.every.size))
         every = Ranking.joined([block.every for block in blocks])
-        scores = self._scores(every, taxon, taxonomy, IMAGE)
+        found = self._values(every, taxonomy, IMAGE)
         if groups is None:
-            scores += self._ndcg(every.first, taxon, taxon, taxonomy, IMAGE, True)
+            found.append(self._ndcg(every.first, taxon, taxon, taxonomy, IMAGE, True))
         for r in kin:
             of_kin = Ranking.joined([block.kin[r] for block in blocks])
-            scores += self._scores(of_kin, taxon, taxonomy, KIN, slice(r, r + 1))
-        return scores
+            found += self._values(of_kin, taxonomy, KIN, slice(r, r + 1))
+        return value_scores(found, groups=taxon, task=self.name)
 
     def _texts(
         self, units: NDArray[np.float32], subject: Subject
@@ -147,10 +147,10 @@ class Retrieval:
             notes += tuple(f"{rank}: {note}" for note in same_texts(texts, taxa, taxonomy)[0])
             queries = class_vectors(texts, self.prompts, subject.embed_texts)
             ranking = Ranking.joined([one.every for one in ranked(queries, units, taxa, taxon, taxonomy, k=self.k)])
-            scores += self._scores(ranking, taxa, taxonomy, f"{TEXT}, {rank}", slice(r + 1))
-            scores += [
-                row for row in self._ndcg(ranking.first, taxa, taxon, taxonomy, f"{TEXT}, {rank}", False) if row.n
-            ]
+            values = self._values(ranking, taxonomy, f"{TEXT}, {rank}", slice(r + 1))
+            values.append(self._ndcg(ranking.first, taxa, taxon, taxonomy, f"{TEXT}, {rank}", False))
+            of_rank = value_scores(values, groups=taxa, task=self.name)
+            scores += [row for row in of_rank if row.n or row.metric != "ndcg_at_k"]
             found = zip(taxa.tolist(), ranking.relevant[:, r].tolist(), ranking.r_precision[:, r].tolist(), strict=True)
             rows += [(rank, taxonomy.path(i), int(n), share) for i, n, share in found]
         columns = zip(*rows, strict=True)
@@ -164,40 +164,28 @@ class Retrieval:
         label = [str(subject.label[place[taxon]]) if taxon in place else "" for taxon in taxa.tolist()]
         return self.prompts.texts(subject.taxonomy, taxa.tolist(), subject.common_name, label)
 
-    def _scores(
-        self, ranking: Ranking, query: Ints, taxonomy: Taxonomy, part: str, columns: slice = _ALL
-    ) -> list[Score]:
-        """Scores of one ranking at every rank, or at some."""
-        ranks = taxonomy.ranks[columns]
+    def _values(self, ranking: Ranking, taxonomy: Taxonomy, part: str, columns: slice = _ALL) -> list[Values]:
+        """What is scored of one ranking at every rank, or at some."""
         level = ranking.relevant / np.maximum(ranking.size, 1)[:, None]
         found: list[tuple[str, int, Floats, Floats]] = [
             ("precision_at_k", k, values, level) for k, values in ranking.precision.items()
         ]
         found += [("r_precision", 1, ranking.r_precision, level)]
         found += [("map_at_r", 1, ranking.map_at_r, _chance_map(ranking))]
+        ranks = taxonomy.ranks[columns]
         return [
-            row
+            Values(metric, values[:, columns], ranks, expected[:, columns], k, part)
             for metric, k, values, expected in found
-            for row in value_scores(
-                metric,
-                values[:, columns],
-                groups=query,
-                task=self.name,
-                ranks=ranks,
-                chance=expected[:, columns],
-                k=k,
-                part=part,
-            )
         ]
 
     def _ndcg(
         self, first: Ints, query: Ints, gallery: Ints, taxonomy: Taxonomy, part: str, leave_one_out: bool
-    ) -> list[Score]:
+    ) -> Values:
         k = first.shape[1]
         settings: dict[str, Any] = {"convention": "rank_height", "leave_one_out": leave_one_out}
         values = metrics.ndcg_at_k(query, first, taxonomy, gallery, **settings)
         level = chance.chance_ndcg_at_k(query, gallery, taxonomy, k=k, **settings)
-        return value_scores("ndcg_at_k", values, groups=query, task=self.name, chance=level, k=k, part=part)
+        return Values("ndcg_at_k", values, chance=level, k=k, part=part)
 
 
 def _chance_map(ranking: Ranking) -> Floats:

@@ -1,19 +1,23 @@
 """The second half of the one road of every task: answers at every rank → scores with interval and chance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
-from taxoeval.metrics import statistics
 from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions, Score
+from taxoeval.tasks.intervals import Column, Mean, intervals
+from taxoeval.tasks.pool import Levels, Pool
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
+
+_NAN = float("nan")
+_HELD = 1 << 23  # values, one per image, held at a time: 64 MiB
 
 
 def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part: str = "all") -> list[Score]:
@@ -42,165 +46,139 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
     scores
         `Score` rows; those of a rank that no sample is known at have the value NaN and n = 0.
     """
-    pool = _Pool(parts)
-    candidates, k = parts[0].candidates, pool.taxon.shape[2]
-    rows: list[_Named] = []
-    hits = metrics.rank_hits(pool.target, pool.taxon[:, :, :1], taxonomy)
-    chance = statistics.chance_hits(pool.target, candidates, taxonomy)
-    majority = statistics.majority_hits(pool.target, taxonomy)
-    for rank, numbers in zip(taxonomy.ranks, pool.micro(hits, chance, majority), strict=True):
-        rows.append(("rank_hits", rank, 1, True, numbers))
-    for r, rank in enumerate(taxonomy.ranks):
-        taxa = taxonomy.ancestor[pool.target, r]
-        rows.append(("rank_hits_macro", rank, 1, True, pool.macro(hits[:, r], chance[:, r], majority[:, r], taxa)))
-    if k > 1:
-        hits = metrics.rank_hits(pool.target, pool.taxon, taxonomy)
-        chance = statistics.chance_hits(pool.target, candidates, taxonomy, k=k)
-        for rank, numbers in zip(taxonomy.ranks, pool.micro(hits, chance, None), strict=True):
-            rows.append(("rank_hits", rank, k, True, numbers))
-    rows += [(name, "", 1, False, numbers) for name, numbers in _distances(pool, candidates, taxonomy).items()]
-    rows += _answers(pool, taxonomy)
-    return [
-        Score(
-            metric=metric,
-            rank=rank,
-            k=answers,
-            higher_is_better=higher,
-            task=task,
-            decoder=parts[0].decoder,
-            slice=part,
-            **numbers._asdict(),
-        )
-        for metric, rank, answers, higher, numbers in rows
-    ]
+    return score_each([parts], taxonomy, task=task, part=part)
 
 
 def score_each(
     decoders: Iterable[tuple[Predictions, ...]], taxonomy: Taxonomy, *, task: str, part: str = "all"
 ) -> list[Score]:
-    """:func:`score` of several decoders, one after the other, computed side by side."""
-    of = partial(score, taxonomy=taxonomy, task=task, part=part)
-    return [row for rows in in_threads(of, decoders) for row in rows]
+    """:func:`score` of several decoders, one after the other; those over the same images share their resamples."""
+    found: list[Score] = []
+    pool: Pool | None = None
+    together: list[tuple[Predictions, ...]] = []
+    for parts in decoders:
+        if pool is not None and together and not (_fit(pool, len(together) + 1, taxonomy) and pool.holds(parts)):
+            found += _scores(pool, together, taxonomy, task, part)
+            together = []
+        if pool is None or not pool.holds(parts):
+            pool = Pool.of(parts, taxonomy)
+        together.append(parts)
+    return found + (_scores(pool, together, taxonomy, task, part) if pool is not None else [])
 
 
-class _Numbers(NamedTuple):
-    value: float
-    n: int
-    low: float
-    high: float
-    chance: float
-    majority: float
+def _fit(pool: Pool, decoders: int, taxonomy: Taxonomy) -> bool:
+    """Whether the values of so many decoders, one per image, are held at a time."""
+    return decoders * 5 * taxonomy.n_ranks * len(pool.first) <= _HELD
+
+
+class _Row(NamedTuple):
+    """A score to be: with the values that its mean is over, or with its mean."""
+
+    metric: str
+    rank: str = ""
+    k: int = 1
+    higher: bool = True
+    column: Column | None = None
+    chance: float = _NAN
+    majority: float = _NAN
+    mean: Mean | None = None
     reason: str = ""
 
 
-_Named = tuple[str, str, int, bool, _Numbers]
-"""Metric, rank, k, whether higher is better, and the numbers."""
-
-
-class _Pool:
-    """The predictions of all repeats stacked, beside the distinct images they are about."""
-
-    def __init__(self, parts: tuple[Predictions, ...]) -> None:
-        self.target = np.concatenate([part.target for part in parts])
-        self.taxon = np.concatenate([part.taxon for part in parts])
-        self.probability = np.concatenate([part.probability for part in parts])
-        fitted = [part.fitted for part in parts if part.fitted is not None]
-        self.fitted = np.concatenate(fitted) if len(fitted) == len(parts) else None
-        sample = np.concatenate([part.sample for part in parts])
-        _, self.first, self.image = np.unique(sample, return_index=True, return_inverse=True)
-
-    def micro(self, values: Floats, chance: Floats, majority: Floats | None) -> list[_Numbers]:
-        """Numbers of each column of ``(rows, columns)``: means over images."""
-        per_image, tested = self._per_image(values)
-        interval = statistics.bootstrap(per_image, groups=self.target[self.first], weights=tested)
-        level = statistics.mean(chance)
-        most = statistics.mean(majority) if majority is not None else np.full(level.shape, np.nan)
-        ends = zip(interval.estimate, interval.n, interval.low, interval.high, level, most, strict=True)
-        return [_Numbers(float(v), int(n), float(a), float(b), float(c), float(m)) for v, n, a, b, c, m in ends]
-
-    def macro(self, values: Floats, chance: Floats, majority: Floats, taxa: NDArray[np.int64]) -> _Numbers:
-        """Numbers of one column ``(rows,)``: means over taxa of the mean within each."""
-        per_image, tested = self._per_image(values[:, None])
-        interval = statistics.bootstrap(per_image[:, 0], groups=taxa[self.first], weights=tested[:, 0], average="macro")
-        return _Numbers(
-            float(interval.estimate),
-            int(interval.n),
-            float(interval.low),
-            float(interval.high),
-            float(statistics.taxon_mean(chance, taxa)),
-            float(statistics.taxon_mean(majority, taxa)),
+def _scores(
+    pool: Pool, decoders: Sequence[tuple[Predictions, ...]], taxonomy: Taxonomy, task: str, part: str
+) -> list[Score]:
+    """Scores of decoders that all answer about the same images."""
+    levels = Levels.of(pool, taxonomy, {parts[0].taxon.shape[2] for parts in decoders})
+    rows = list(in_threads(partial(_rows, pool, levels, taxonomy), decoders))
+    columns = [row.column for of_decoder in rows for row in of_decoder if row.column is not None]
+    found = iter(intervals(columns, pool.target[pool.first], pool.lineage))
+    return [
+        Score(
+            metric=row.metric,
+            **(row.mean or next(found))._asdict(),
+            rank=row.rank,
+            k=row.k,
+            chance=row.chance,
+            majority=row.majority,
+            higher_is_better=row.higher,
+            task=task,
+            decoder=parts[0].decoder,
+            slice=part,
+            reason=row.reason,
         )
-
-    def _per_image(self, values: Floats) -> tuple[Floats, Floats]:
-        """Mean over the repeats of each image, and how many repeats it rests on, ``(n_images, columns)``."""
-        known = ~np.isnan(values)
-        total, tested = (
-            np.stack([np.bincount(self.image, column, len(self.first)) for column in table.T], axis=1).astype(
-                np.float64
-            )
-            for table in (np.where(known, values, 0.0), known.astype(np.float64))
-        )
-        return np.divide(total, tested, out=np.full_like(total, np.nan), where=tested > 0), tested
-
-
-def _distances(pool: _Pool, candidates: NDArray[np.int64], taxonomy: Taxonomy) -> dict[str, _Numbers]:
-    """Mistake severity and average hierarchical distance of the deepest first answer, in ranks."""
-    answer = deepest(pool.taxon[:, :, 0])
-    height = metrics.rank_height(pool.target, answer, taxonomy)
-    silent = (answer < 0) & (taxonomy.rank[pool.target] == taxonomy.n_ranks - 1)
-    height[silent] = taxonomy.n_ranks  # to say nothing is to share nothing; leaving it out would reward silence
-    chance = statistics.chance_rank_height(pool.target, candidates, taxonomy)
-    finest = np.where(taxonomy.rank[pool.target] == taxonomy.n_ranks - 1, pool.target, -1)
-    commonest = np.bincount(finest[finest >= 0]).argmax() if (finest >= 0).any() else -1
-    majority = metrics.rank_height(pool.target, np.full(len(pool.target), commonest), taxonomy)
-    average = pool.micro(height[:, None], chance[:, None], majority[:, None])[0]
-    mistakes = metrics.mistakes_only(height)[:, None]
-    severity = pool.micro(mistakes, chance[:, None], metrics.mistakes_only(majority)[:, None])[0]
-    wrong = 1 - float(statistics.mean(statistics.chance_hits(pool.target, candidates, taxonomy)[:, -1]))
-    by_chance = float(statistics.mean(chance)) / wrong if wrong > 0 else float("nan")
-    return {
-        "average_hierarchical_distance": average,
-        "mistake_severity": severity._replace(chance=by_chance),
-    }
-
-
-def _answers(pool: _Pool, taxonomy: Taxonomy) -> list[_Named]:
-    """What the first answers are like, whatever the truth: given at all, of one path, as sure as they are right."""
-    first, sure = pool.taxon[:, :, 0], pool.probability[:, :, 0]
-    hits = metrics.rank_hits(pool.target, pool.taxon[:, :, :1], taxonomy)
-    answered = np.where(np.isnan(hits), np.nan, first >= 0)
-    nowhere = np.full(answered.shape, np.nan)
-    rows: list[_Named] = [
-        ("coverage", rank, 1, True, numbers)
-        for rank, numbers in zip(taxonomy.ranks, pool.micro(answered, nowhere, None), strict=True)
+        for parts, of_decoder in zip(decoders, rows, strict=True)
+        for row in of_decoder
     ]
-    rows += _confidence(hits, sure, "", taxonomy)
-    if pool.fitted is not None:
-        rows += _confidence(hits, np.where(first >= 0, pool.fitted, np.nan), "_fitted", taxonomy)
-    broken = metrics.first_incoherent_rank(first, taxonomy)
-    silent = np.asarray((first < 0).all(axis=1))
-    parted = np.where(broken[:, None] <= np.arange(1, taxonomy.n_ranks), 1.0, 0.0)
-    whole = np.where(silent[:, None], np.nan, 1.0 - parted)
-    numbers = pool.micro(whole, np.full(whole.shape, np.nan), None) if taxonomy.n_ranks > 1 else []
-    rows += [("coherent_down_to", rank, 1, True, n) for rank, n in zip(taxonomy.ranks[1:], numbers, strict=True)]
-    contradiction = pool.micro(metrics.tice(first, taxonomy)[:, None], np.full((len(first), 1), np.nan), None)[0]
-    return [*rows, ("tice", "", 1, False, contradiction)]
 
 
-def _confidence(hits: Floats, sure: Floats, suffix: str, taxonomy: Taxonomy) -> list[_Named]:
+def _rows(pool: Pool, levels: Levels, taxonomy: Taxonomy, parts: tuple[Predictions, ...]) -> list[_Row]:
+    """The scores of one decoder, in their order."""
+    taxon = _stacked([part.taxon for part in parts])
+    first, k = taxon[:, :, 0], taxon.shape[2]
+    hits = metrics.rank_hits(pool.target, taxon[:, :, :1], taxonomy)
+    columns = [Column(*one) for one in pool.per_image(hits)]
+    over_images = zip(levels.chance[1], levels.majority, strict=True)
+    rows = [
+        _Row("rank_hits", rank, 1, True, column, *level)
+        for rank, column, level in zip(taxonomy.ranks, columns, over_images, strict=True)
+    ]
+    over_taxa = zip(levels.macro_chance, levels.macro_majority, strict=True)
+    for r, (rank, column, level) in enumerate(zip(taxonomy.ranks, columns, over_taxa, strict=True)):
+        rows.append(_Row("rank_hits_macro", rank, 1, True, column._replace(rank=r), *level))
+    if k > 1:
+        best = pool.per_image(metrics.rank_hits(pool.target, taxon, taxonomy))
+        for rank, one, chance in zip(taxonomy.ranks, best, levels.chance[k], strict=True):
+            rows.append(_Row("rank_hits", rank, k, True, Column(*one), chance))
+    rows += _distances(pool, levels, first, taxonomy)
+    answered = pool.per_image(np.where(np.isnan(hits), np.nan, first >= 0))
+    rows += [_Row("coverage", rank, column=Column(*one)) for rank, one in zip(taxonomy.ranks, answered, strict=True)]
+    rows += _confidence(hits, _stacked([part.probability[:, :, 0] for part in parts]), "", taxonomy)
+    fitted = [part.fitted for part in parts if part.fitted is not None]
+    if len(fitted) == len(parts):
+        rows += _confidence(hits, np.where(first >= 0, _stacked(fitted), np.nan), "_fitted", taxonomy)
+    return rows + _contradictions(pool, first, taxonomy)
+
+
+def _distances(pool: Pool, levels: Levels, first: NDArray[np.int64], taxonomy: Taxonomy) -> list[_Row]:
+    """Mistake severity and average hierarchical distance of the deepest first answer, in ranks."""
+    answer = deepest(first)
+    height = metrics.rank_height(pool.target, answer, taxonomy)
+    height[(answer < 0) & pool.finest] = taxonomy.n_ranks  # to say nothing is to share nothing; not to be rewarded
+    average, severity = pool.per_image(np.stack([height, metrics.mistakes_only(height)], axis=1))
+    of_average, of_severity = (levels.height, levels.majority_height), (levels.severity, levels.majority_severity)
+    return [
+        _Row("average_hierarchical_distance", "", 1, False, Column(*average), *of_average),
+        _Row("mistake_severity", "", 1, False, Column(*severity), *of_severity),
+    ]
+
+
+def _contradictions(pool: Pool, first: NDArray[np.int64], taxonomy: Taxonomy) -> list[_Row]:
+    """Down to which rank the first answers are of one path, and whether they all are."""
+    broken = metrics.first_incoherent_rank(first, taxonomy)[:, None]
+    parted = np.hstack([broken <= np.arange(1, taxonomy.n_ranks), ~np.isnan(broken)])
+    said = np.asarray((first >= 0).any(axis=1))[:, None]
+    *coherent, tice = pool.per_image(np.where(said, np.hstack([1.0 - parted[:, :-1], parted[:, -1:]]), np.nan))
+    rows = [
+        _Row("coherent_down_to", rank, column=Column(*one))
+        for rank, one in zip(taxonomy.ranks[1:], coherent, strict=True)
+    ]
+    return [*rows, _Row("tice", higher=False, column=Column(*tice))]
+
+
+def _confidence(hits: Floats, sure: Floats, suffix: str, taxonomy: Taxonomy) -> list[_Row]:
     """Whether the stated probabilities ``(rows, n_ranks)`` are borne out, at each rank."""
-    nan = float("nan")
-    rows: list[_Named] = []
+    rows: list[_Row] = []
     for r, rank in enumerate(taxonomy.ranks):
         stated = ~np.isnan(hits[:, r]) & ~np.isnan(sure[:, r])
         right, said = hits[stated, r], np.minimum(sure[stated, r], 1.0)
         error, n = metrics.calibration_error(right, said), int(stated.sum())
-        rows.append((f"calibration_error{suffix}", rank, 1, False, _Numbers(error, n, nan, nan, nan, nan)))
+        rows.append(_Row(f"calibration_error{suffix}", rank, higher=False, mean=Mean(error, n, _NAN, _NAN)))
         outcome = np.where(right > 0, said, 1.0 - said)
         denied = int((outcome <= 0).sum())
-        loss = float(0.0 - np.log(outcome).mean()) if n and not denied else nan
+        loss = float(0.0 - np.log(outcome).mean()) if n and not denied else _NAN
         why = f"infinite: {denied} of {n} answers turned out what was given no chance" if denied else ""
-        rows.append((f"log_loss{suffix}", rank, 1, False, _Numbers(loss, n, nan, nan, nan, nan, why)))
+        rows.append(_Row(f"log_loss{suffix}", rank, higher=False, mean=Mean(loss, n, _NAN, _NAN), reason=why))
     return rows
 
 
@@ -209,3 +187,7 @@ def deepest(taxon: NDArray[np.int64]) -> NDArray[np.int64]:
     answered = taxon >= 0
     last = taxon.shape[1] - 1 - answered[:, ::-1].argmax(axis=1)
     return np.asarray(taxon[np.arange(len(taxon)), last])
+
+
+def _stacked(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

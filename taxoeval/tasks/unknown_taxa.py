@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,6 @@ from scipy.special import logsumexp
 from taxoeval.embedding.progress import progress_bar
 from taxoeval.errors import TaxoevalError, UnsupportedError
 from taxoeval.metrics import rank_probability
-from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions, Score
 from taxoeval.tasks.answering import predict
 from taxoeval.tasks.base import Subject, TaskResult, normalised, softmax
@@ -207,8 +205,7 @@ class UnknownTaxa:
                 scores += score_each([(answer,) for answer in answers], taxonomy, task=self.name, part=name)
                 continue
             groups = taxonomy.at(rank)[answers[0].target]
-            of = partial(hidden_scores, taxonomy=taxonomy, task=self.name, part=name, groups=groups)
-            scores += [row for rows in in_threads(of, answers) for row in rows]
+            scores += hidden_scores(answers, taxonomy, task=self.name, part=name, groups=groups)
         areas = list(self._areas(rank, split, novelty, images.taxon, taxonomy))
         table = split.table(images.sample)
         return TaskResult(

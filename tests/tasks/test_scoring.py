@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from taxoeval import Taxonomy
 from taxoeval.metrics import statistics
+from taxoeval.records import Predictions
+from taxoeval.tasks import scoring
 from taxoeval.tasks.answering import predict
-from taxoeval.tasks.scoring import deepest, score
+from taxoeval.tasks.scoring import deepest, score, score_each
 from tests.tasks.clades import clade
 
 
@@ -127,3 +130,47 @@ def test_saying_nothing_is_sharing_nothing():
     assert rows["rank_hits", "family"].value == 0.5
     assert rows["average_hierarchical_distance", ""].value == 1.5  # (3 + 0) / 2
     assert rows["mistake_severity", ""].n == 1
+
+
+def test_decoders_together_score_what_each_scores_alone(monkeypatch):
+    subject = clade(n_species=12, per_species=8)
+    images, taxonomy = subject.embeddings, subject.taxonomy
+    candidates = np.unique(images.taxon)
+
+    def answers(seed, positions):
+        blocks = uniform_blocks(subject, candidates, positions, seed)
+        return predict(blocks, candidates, images.taxon, images.sample, taxonomy)
+
+    folds = [answers(seed, positions) for seed, positions in enumerate([np.arange(96), np.arange(40)])]
+    decoders = [*zip(*folds, strict=True), *((one,) for one in answers(2, np.arange(0, 96, 2)))]
+    alone = [row for parts in decoders for row in score(parts, taxonomy, task="t")]
+    for held in (scoring._HELD, 1):
+        monkeypatch.setattr(scoring, "_HELD", held)
+        together = score_each(iter(decoders), taxonomy, task="t")
+        for one, other in zip(alone, together, strict=True):
+            named = ("metric", "rank", "k", "n", "decoder", "higher_is_better", "reason")
+            assert [getattr(one, name) for name in named] == [getattr(other, name) for name in named]
+            for name in ("value", "chance", "majority"):
+                assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-12, nan_ok=True)
+            width = one.high - one.low
+            assert [one.low, one.high] == pytest.approx([other.low, other.high], abs=0.35 * width + 1e-9, nan_ok=True)
+
+
+def test_a_lineage_with_holes_is_scored_down_to_what_is_known():
+    taxonomy = Taxonomy.from_lineages(
+        [("F", "G", "a"), ("F", "G", "b"), ("F", "", "c"), ("F", "", "")], ranks=("family", "genus", "species")
+    )
+    a, b, c, family, genus = taxonomy.ids(["a", "b", "c", "F", "G"])
+    target = np.array([a, b, c, family, -1])
+    taxon = np.array([[family, genus, a]] * 5)[:, :, None]
+    one = Predictions(
+        np.array(list("vwxyz")), target, taxon, np.full(taxon.shape, 0.5), "always a", np.array([a, b, c])
+    )
+    rows = {(s.metric, s.rank): s for s in score((one,), taxonomy, task="t")}
+    assert [rows["rank_hits", rank].n for rank in taxonomy.ranks] == [4, 2, 3]
+    assert [rows["rank_hits", rank].value for rank in taxonomy.ranks] == [1, 1, pytest.approx(1 / 3)]
+    assert [rows["rank_hits_macro", rank].n for rank in taxonomy.ranks] == [1, 1, 3]
+    assert [rows["rank_hits_macro", rank].majority for rank in taxonomy.ranks] == [1, 1, pytest.approx(1 / 3)]
+    assert rows["average_hierarchical_distance", ""].n == 3
+    assert rows["coverage", "genus"].n == 2
+    assert rows["tice", ""].n == 5

@@ -118,7 +118,7 @@ def test_knowable_and_what_is_said_beyond_it():
     answers = Predictions(
         np.array(list("wxyz")), target, taxon, np.where(taxon >= 0, 0.9, np.nan), "example", np.array([a, c])
     )
-    scores = {s.metric: s for s in hidden_scores(answers, taxonomy, task="t", part="p", groups=target) if not s.rank}
+    scores = {s.metric: s for s in hidden_scores([answers], taxonomy, task="t", part="p", groups=target) if not s.rank}
     assert scores["knowable_hits"].value == pytest.approx(2 / 3)  # G, not H, F; nothing to know of e
     assert scores["knowable_hits"].chance == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
     assert scores["over_specialisation"].value == pytest.approx(1 / 3)

@@ -1,15 +1,14 @@
 """Means of columns over bootstrap resamples of groups, for every kind of mean the intervals and tests are about."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.metrics.statistics._over_taxa import over_taxa
-from taxoeval.metrics.statistics._resample import BLOCK, Runs, one_stage, two_stage, two_stage_by_group
+from taxoeval.metrics.statistics._resample import one_stage, two_stage, two_stage_means
+from taxoeval.metrics.statistics._runs import Runs
 from taxoeval.metrics.statistics._table import Table
 from taxoeval.metrics.statistics.interval import Draws
-from taxoeval.metrics.statistics.means import nan_mean
+from taxoeval.metrics.statistics.means import ratio
 
 Floats = NDArray[np.float64]
 
@@ -69,11 +68,6 @@ def sums_by_group(table: Table, runs: Runs) -> tuple[Floats, Floats]:
     return _mean_and_one(total, count) if table.macro else (total, count)
 
 
-def ratio(total: NDArray[Any], count: NDArray[Any]) -> Floats:
-    """One over the other, NaN where there is nothing."""
-    return np.asarray(np.divide(total, count, out=np.full(np.shape(total), np.nan), where=np.asarray(count > 0)))
-
-
 def _halves(sums: Floats) -> tuple[Floats, Floats]:
     middle = sums.shape[-1] // 2
     return sums[..., :middle], sums[..., middle:]
@@ -97,17 +91,30 @@ def _two_stages(table: Table, runs: Runs, resamples: int, rng: np.random.Generat
     """Means over resamples of groups, then of the rows within each drawn group."""
     if not table.macro:
         return ratio(*_halves(two_stage(np.hstack([table.total, table.count]), runs, resamples, rng)))
+    total, count = table.total, table.count
+    if not _one_weight(count, runs):
+        total, count = _one_row_where_alike(total, count, runs)
+    if not _one_weight(count, runs):
+        return two_stage_means(total, count, runs, resamples, rng)
+    # the mean within a drawn group is a sum over its drawn rows
     number = runs.number()
-    count, size = runs.sums(table.count)[number], runs.sizes[number][:, None]
-    if np.allclose(table.count * size, count, rtol=1e-12, atol=0):
-        # one weight throughout each group: the mean within a drawn group is a sum over its drawn rows
-        within, one = _mean_and_one(table.total, count)
-        return ratio(*_halves(two_stage(np.hstack([within, one / size]), runs, resamples, rng)))
-    m = table.total.shape[1]
-    pair = np.vstack([table.total[runs.order].T, table.count[runs.order].T])
-    draws = np.empty((resamples, m))
-    step = max(1, BLOCK // pair.size)
-    for first in range(0, resamples, step):
-        sums = two_stage_by_group(pair, runs, min(step, resamples - first), rng)
-        draws[first : first + step] = nan_mean(np.moveaxis(ratio(sums[:m], sums[m:]), 2, 0)).T
-    return draws
+    within, one = _mean_and_one(total, runs.sums(count)[number])
+    return ratio(*_halves(two_stage(np.hstack([within, one / runs.sizes[number][:, None]]), runs, resamples, rng)))
+
+
+def _one_weight(count: Floats, runs: Runs) -> bool:
+    """Whether each column has one weight throughout each group."""
+    number = runs.number()
+    return np.allclose(count * runs.sizes[number][:, None], runs.sums(count)[number], rtol=1e-12, atol=0)
+
+
+def _one_row_where_alike(total: Floats, count: Floats, runs: Runs) -> tuple[Floats, Floats]:
+    """Both with a weight of 1 in groups whose rows all have the same values.
+
+    Their mean is that value whichever rows are drawn; and where rows are alike they need not be drawn.
+    """
+    value = ratio(total, count)
+    ordered = value[runs.order]
+    equal = np.minimum.reduceat(ordered, runs.starts) == np.maximum.reduceat(ordered, runs.starts)
+    same = equal.all(axis=1)[runs.number()][:, None]  # NaN is not equal to NaN
+    return np.where(same, value, total), np.where(same, 1.0, count)

@@ -67,4 +67,4 @@ def _columns_like(columns: Floats, weights: ArrayLike | None) -> Floats:
         raise ValueError(f"weights {given.shape} must have one row per sample, and one column or {columns.shape[1]}")
     if given.size and not (given.min() >= 0 and np.isfinite(given).all()):
         raise ValueError(f"weights must be finite and not negative; the least is {given.min()}")
-    return np.broadcast_to(given.reshape(len(columns), -1), columns.shape)
+    return np.broadcast_to(given[:, None] if given.ndim == 1 else given, columns.shape)

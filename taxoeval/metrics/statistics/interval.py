@@ -64,20 +64,21 @@ class Draws:
 
     def ends(self, method: Method, level: float) -> tuple[Floats, Floats]:
         """Both ends of the interval of each column, over the resamples in which the column is defined."""
-        low, high = np.full(len(self.estimate), np.nan), np.full(len(self.estimate), np.nan)
-        for j in range(len(self.estimate)):
-            defined = ~np.isnan(self.values[:, j])
-            if not defined.any() or np.isnan(self.estimate[j]):
-                continue
-            values = self.values[defined, j]
+        shares = np.array([(1 - level) / 2, (1 + level) / 2])
+        known = ~np.isnan(self.values)
+        ends = np.full((2, len(self.estimate)), np.nan)
+        plain = known.all(axis=0) & (method == "percentile") & (len(known) > 0)
+        ends[:, plain] = np.quantile(self.values[:, plain], shares, axis=0) if plain.any() else np.nan
+        for j in np.flatnonzero(~plain & known.any(axis=0)):
+            values = self.values[known[:, j], j]
             if method == "studentised" and self.error is not None and self.errors is not None:
-                ends = _studentised(self.estimate[j], self.error[j], values, self.errors[defined, j], level)
+                errors = self.errors[known[:, j], j]
+                ends[:, j] = _studentised(self.estimate[j], self.error[j], values, errors, level)
+            elif method == "bca":
+                ends[:, j] = np.quantile(values, _bca_shares(self.estimate[j], values, self.without[:, j], shares))
             else:
-                shares = np.array([(1 - level) / 2, (1 + level) / 2])
-                if method == "bca":
-                    shares = _bca_shares(self.estimate[j], values, self.without[:, j], shares)
-                ends = np.quantile(values, shares)
-            low[j], high[j] = ends
+                ends[:, j] = np.quantile(values, shares)
+        low, high = np.where(np.isnan(self.estimate), np.nan, ends)
         return low, high
 
 

@@ -1,5 +1,7 @@
 """Means of one value per sample: every image, every taxon or every clade weighing the same."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -34,6 +36,11 @@ def nan_mean(values: Floats) -> Floats:
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0))
+
+
+def ratio(total: NDArray[Any], count: NDArray[Any]) -> Floats:
+    """One over the other, NaN where there is nothing."""
+    return np.asarray(np.divide(total, count, out=np.full(np.shape(total), np.nan), where=np.asarray(count > 0)))
 
 
 def taxon_mean(values: ArrayLike, taxon: ArrayLike) -> Floats:

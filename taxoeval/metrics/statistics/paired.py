@@ -5,11 +5,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taxoeval.metrics.statistics._draws import ratio, sums_by_group
-from taxoeval.metrics.statistics._resample import Runs, one_stage
+from taxoeval.metrics.statistics._draws import sums_by_group
+from taxoeval.metrics.statistics._resample import one_stage
+from taxoeval.metrics.statistics._runs import Runs
 from taxoeval.metrics.statistics._table import Average, Table
 from taxoeval.metrics.statistics.bootstrap import drawn
 from taxoeval.metrics.statistics.interval import Draws, Interval, Method, shaped
+from taxoeval.metrics.statistics.means import ratio
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taxoeval.metrics.statistics._resample import Runs
+from taxoeval.metrics.statistics._runs import Runs
 from taxoeval.metrics.statistics.paired import same_images
 
 Floats = NDArray[np.float64]

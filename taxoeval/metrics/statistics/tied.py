@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taxoeval.metrics.statistics._draws import ratio, shift_and_error
-from taxoeval.metrics.statistics._resample import Runs, one_stage
+from taxoeval.metrics.statistics._draws import shift_and_error
+from taxoeval.metrics.statistics._resample import one_stage
+from taxoeval.metrics.statistics._runs import Runs
 from taxoeval.metrics.statistics.closed_form import checked_level
+from taxoeval.metrics.statistics.means import ratio
 
 Floats = NDArray[np.float64]
 
