@@ -111,24 +111,18 @@ class Kinds:
         rows += np.repeat(self.starts[group], times)
         return rows
 
-    def sums(self, group: Ids, rng: np.random.Generator) -> Floats:
-        """Sums over as many rows as each of some groups has, drawn from it anew: ``(columns, groups drawn)``."""
-        found = np.empty((self.rows.shape[1], len(group)))
-        rest = self.one_by_one()[group]
-        some = group[rest]
-        if len(some):
-            size = self.sizes[some]
-            kind = self.of_row[self._rows(some, size, rng)]
-            starts = np.cumsum(size) - size
-            for into, column in zip(found, np.ascontiguousarray(self.rows.T), strict=True):
-                into[rest] = np.add.reduceat(column[kind], starts)
-        place, at, some = 0, np.flatnonzero(~rest), group[~rest]
-        left = self.sizes[some]
-        found[:, at] = 0.0
-        while len(some):
-            kind, last = self.first[some] + place, self.number[some] == place + 1
-            taken = left.copy()
-            taken[~last] = rng.binomial(left[~last], self.share[kind[~last]])
-            found[:, at] += taken * self.rows[kind].T
-            at, some, left, place = at[~last], some[~last], (left - taken)[~last], place + 1
+    def sums(self, group: int, repeats: int, rng: np.random.Generator) -> Floats:
+        """Sums over as many rows as a group has, drawn from it anew, several times: ``(repeats, columns)``."""
+        size, number = int(self.sizes[group]), int(self.number[group])
+        kinds = slice(self.first[group], self.first[group] + number)
+        if not self.one_by_one()[group]:
+            return np.asarray(rng.multinomial(size, self.times[kinds] / size, size=repeats) @ self.rows[kinds])
+        of_row = self.of_row[self.starts[group] : self.starts[group] + size] - self.first[group]
+        found = np.empty((repeats, self.rows.shape[1]))
+        step = 1 + _ROWS // size
+        for first in range(0, repeats, step):
+            kind = of_row[rng.integers(size, size=(min(step, repeats - first), size))]
+            kind += number * np.arange(len(kind))[:, None]
+            drawn = np.bincount(kind.ravel(), minlength=number * len(kind)).reshape(-1, number)
+            found[first : first + step] = drawn @ self.rows[kinds]
         return found

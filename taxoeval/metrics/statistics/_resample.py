@@ -4,19 +4,22 @@ A resample enters a mean only through how often each row was drawn. So the frequ
 time, and one matrix product sums all columns; rows that are alike are drawn as one, with a (conditional) binomial.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.metrics.statistics._kinds import BINOMIAL, Kinds
 from taxoeval.metrics.statistics._runs import Runs
 from taxoeval.metrics.statistics.alike import alike, distinct
-from taxoeval.metrics.statistics.means import nan_mean, ratio
+from taxoeval.metrics.statistics.means import ratio
 
 Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
 
 BLOCK = 1 << 18
 """Frequencies made at a time: 2 MiB, so that they are still in the cache when they are multiplied."""
-_PRODUCT = 1 << 17
+_PRODUCT = 1 << 18
 """Multiplications of one matrix product: so few that BLAS stays on one thread, see `_product`."""
 
 
@@ -49,12 +52,8 @@ def two_stage(table: Floats, runs: Runs, resamples: int, rng: np.random.Generato
     if len(kinds.rows) == n_groups:  # within each group all rows are alike
         return one_stage(kinds.rows * runs.sizes[:, None], resamples, rng)[:, which]
     sums = np.empty((resamples, len(first)))
-    step = max(1, min(resamples, BLOCK // max(n_groups, len(kinds.rows))))
-    for start in range(0, resamples, step):
-        k = min(step, resamples - start)
-        drawn = rng.integers(n_groups, size=(k, n_groups)) + n_groups * np.arange(k)[:, None]
-        rows = np.bincount(drawn.ravel(), minlength=k * n_groups).reshape(k, n_groups) * runs.sizes
-        sums[start : start + k] = _product(kinds.frequencies(rows, rng), kinds.rows)
+    for some, drawn in _drawn_groups(n_groups, resamples, max(n_groups, len(kinds.rows)), rng):
+        sums[some] = _product(kinds.frequencies(drawn * runs.sizes, rng), kinds.rows)
     return sums[:, which]
 
 
@@ -64,19 +63,34 @@ def two_stage_means(total: Floats, count: Floats, runs: Runs, resamples: int, rn
     For weights that differ within a group, of which the mean over groups is no ratio of sums.
     """
     first, which = distinct([*total.T, *count.T])
-    m = total.shape[1]
+    of_total, of_count = np.split(np.array(which), 2)
     kinds = Kinds.of(np.hstack([total, count])[:, first], runs)
-    n_groups = len(runs.starts)
-    rows = max(n_groups, int(runs.sizes[kinds.one_by_one()].sum()))
-    means = np.empty((resamples, m))
-    step = max(1, BLOCK // rows)
+    single = kinds.number == 1
+    settled = ratio(*(kinds.rows[kinds.first[single]][:, of] for of in (of_total, of_count)))
+    sums, number = np.zeros((2, resamples, total.shape[1]))
+    times = np.empty((int((~single).sum()), resamples), dtype=np.uint8)  # no group is drawn 256 times
+    for some, drawn in _drawn_groups(len(runs.starts), resamples, len(runs.starts), rng):
+        sums[some] = drawn[:, single] @ np.nan_to_num(settled)
+        number[some] = drawn[:, single] @ ~np.isnan(settled)
+        times[:, some] = drawn[:, ~single].T
+    for group, of_group in zip(np.flatnonzero(~single).tolist(), times, strict=True):
+        resample = np.repeat(np.arange(resamples), of_group)
+        anew = kinds.sums(group, len(resample), rng)
+        within = ratio(anew[:, of_total], anew[:, of_count])
+        known = ~np.isnan(within)
+        for j, (column, there) in enumerate(zip(within.T, known.T, strict=True)):
+            sums[:, j] += np.bincount(resample[there], column[there], resamples)
+            number[:, j] += np.bincount(resample[there], minlength=resamples)
+    return ratio(sums, number)
+
+
+def _drawn_groups(n_groups: int, resamples: int, width: int, rng: np.random.Generator) -> Iterator[tuple[slice, Ids]]:
+    """How often each group is drawn, ``(k, n_groups)``, for as many resamples at a time as need ``(k, width)``."""
+    step = max(1, BLOCK // width)
     for start in range(0, resamples, step):
         k = min(step, resamples - start)
-        sums = kinds.sums(rng.integers(n_groups, size=k * n_groups), rng).reshape(-1, k, n_groups)
-        for j in range(m):
-            within = ratio(sums[which[j]], sums[which[m + j]])
-            means[start : start + k, j] = nan_mean(within.T)
-    return means
+        drawn = rng.integers(n_groups, size=(k, n_groups)) + n_groups * np.arange(k)[:, None]
+        yield slice(start, start + k), np.bincount(drawn.ravel(), minlength=k * n_groups).reshape(k, n_groups)
 
 
 def _product(frequency: Floats, table: Floats) -> Floats:
