@@ -1,7 +1,6 @@
 """One row per image, encoder, task and decoder: right or wrong at every rank, how far off. Runs are compared on it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,6 @@ from taxoeval import metrics
 from taxoeval.records import Predictions
 from taxoeval.reports.run import Cell, Run
 from taxoeval.tasks.far_off import ranks_to_climb
-from taxoeval.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,22 +45,21 @@ def image_tables(run: Run) -> Iterator["pa.Table"]:
     [{'sample': 'a.jpg', 'right_species': True, 'ranks_to_climb': 0.0}]
     """
     for cell in run.cells:
-        taxonomy = cell.taxonomy or run.taxonomy
-        path = cache(taxonomy.path)
         for predictions in cell.predictions:
-            yield _table(cell, taxonomy, path, predictions)
+            yield _table(run, cell, predictions)
 
 
-def _table(cell: Cell, taxonomy: Taxonomy, path: Callable[[int], str], predictions: Predictions) -> "pa.Table":
+def _table(run: Run, cell: Cell, predictions: Predictions) -> "pa.Table":
     import pyarrow as pa
 
+    taxonomy = cell.taxonomy or run.taxonomy
     n = len(predictions.sample)
 
     def constant(text: str) -> "pa.DictionaryArray":
         return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([text]))
 
     used, codes = np.unique(predictions.target, return_inverse=True)
-    paths = pa.array([path(taxon) if taxon >= 0 else "" for taxon in used.tolist()], type=pa.string())
+    paths = pa.array([taxonomy.path(int(taxon)) if taxon >= 0 else "" for taxon in used], type=pa.string())
     hits = metrics.rank_hits(predictions.target, predictions.taxon[:, :, :1], taxonomy)
     height = ranks_to_climb(predictions.target, predictions.taxon[:, :, 0], taxonomy).astype(np.float32)
     arrays = {
