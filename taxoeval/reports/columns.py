@@ -145,10 +145,13 @@ def prediction_table(run: Run, cell: Cell, predictions: Predictions) -> "pa.Tabl
         "k": pa.array(place + 1, type=pa.int32()),
     }
     for column, ids in named.items():
-        used, codes = np.unique(ids, return_inverse=True)
-        hidden = pa.array(codes.astype(np.int32), mask=ids < 0)
+        unknown = ids < 0
+        used = np.flatnonzero(np.bincount(ids[~unknown], minlength=len(taxonomy)))
+        code = np.zeros(len(taxonomy), dtype=np.int32)
+        code[used] = np.arange(len(used))
+        hidden = pa.array(code[ids], mask=unknown)
         for suffix, text in (("", lambda i: str(taxonomy.names[i])), ("_path", taxonomy.path)):
-            texts = pa.array([text(int(i)) if i >= 0 else "" for i in used], type=pa.string())
+            texts = pa.array([text(int(i)) for i in used], type=pa.string())
             arrays[column + suffix] = pa.DictionaryArray.from_arrays(hidden, texts)
     probability = predictions.probability[image, rank, place].astype(np.float64)
     arrays["probability"] = pa.array(probability, mask=np.isnan(probability))
