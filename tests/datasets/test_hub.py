@@ -86,6 +86,7 @@ def test_images_inside_parquet_files(hub, client, tmp_path):  # noqa: F811
     files = {f"data/train-0000{i}-of-00002.parquet": file.read_bytes() for i, file in enumerate(train)}
     files["data/test-00000-of-00001.parquet"] = test.read_bytes()
     commit = hub.add("datasets/owner/inside", files)
+    hub.add("datasets/owner/undecided", files)
     hub.add("datasets/owner/whole", {"data/all-00000-of-00001.parquet": test.read_bytes(), "README.md": b"birds"})
     hub.requests.clear()
     asked = [
@@ -105,6 +106,12 @@ def test_images_inside_parquet_files(hub, client, tmp_path):  # noqa: F811
     assert not any("train" in path for _, path, _ in hub.requests)
     assert client(LOAD, asked[0], HF_HUB_OFFLINE="1") == [expected]
 
+    hub.requests.clear()
+    assert client(LOAD, '{"repo": "owner/undecided"}') == [
+        "owner/undecided holds several splits: choose one with dataset.labels=PATTERN, one of "
+        "data/test-*.parquet, data/train-*.parquet"
+    ]
+    assert not any("parquet" in path for _, path, _ in hub.requests)  # asked before anything is downloaded
     several, one_split, whole = client(
         LOAD,
         '{"repo": "owner/inside"}',
