@@ -131,10 +131,12 @@ def rendered(figure: "Figure", kind: str) -> bytes:
 
     undated: dict[str, Any] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     content = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "taxoeval", "svg.fonttype": "none"}):
+    settings: dict[Any, Any] = {"svg.hashsalt": "taxoeval", "svg.fonttype": "none"}
+    settings |= {"figure.autolayout": False, "figure.constrained_layout.use": False}  # no layout is no layout
+    with matplotlib.rc_context(settings):
         if figure.get_layout_engine() is not None:  # would be run twice for every format
             figure.set_dpi(DPI["png"])
             figure.draw_without_rendering()
-            figure.set_layout_engine("none")
+            figure.set_layout_engine(None)
         figure.savefig(content, format=kind, dpi=DPI.get(kind, 150), metadata=undated.get(kind))
     return content.getvalue()
