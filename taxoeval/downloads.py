@@ -7,7 +7,7 @@ What an interrupted download left of a large file is continued (`taxoeval.resume
 
 import difflib
 import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,13 @@ def fetch(repo: str, names: Sequence[str], kind: str = "model") -> Path:
     raise TaxoevalError(f"the {kind} {repo} of the hub holds no {' or '.join(names)}: is it one of another family?")
 
 
-def download(repo: str, revision: str | None = None, kind: str = "model", only: list[str] | None = None) -> Path:
+def download(
+    repo: str,
+    revision: str | None = None,
+    kind: str = "model",
+    only: list[str] | None = None,
+    check: Callable[[list[str]], object] | None = None,
+) -> Path:
     """The files of a repository, from the hub cache where it has them all, else downloaded and checked.
 
     Parameters
@@ -69,6 +75,8 @@ def download(repo: str, revision: str | None = None, kind: str = "model", only: 
         ``"model"`` or ``"dataset"``.
     only
         Patterns of the files that are wanted; by default all are.
+    check
+        Is given the paths of all files of the repository before any is downloaded, and may raise an error instead.
 
     Returns
     -------
@@ -100,20 +108,29 @@ def download(repo: str, revision: str | None = None, kind: str = "model", only: 
         snapshots = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type=kind), "snapshots")
         before = set(snapshots.rglob("*"))
         try:
-            _bring_large(repo, revision, kind, only)
+            _bring_large(repo, revision, kind, only, check)
             return Path(snapshot_download(**asked))
         finally:  # also after a broken download: what came before the break would pass for good the next time
             _verify_all(sorted(set(snapshots.rglob("*")) - before))
 
 
-def _bring_large(repo: str, revision: str | None, kind: str, only: list[str] | None) -> None:
+def _bring_large(
+    repo: str,
+    revision: str | None,
+    kind: str,
+    only: list[str] | None,
+    check: Callable[[list[str]], object] | None,
+) -> None:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
     from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
     commit = HfApi().repo_info(repo, repo_type=kind, revision=revision).sha or revision
     listed = HfApi().list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind)
-    large = [file.path for file in listed if isinstance(file, RepoFile) and file.size >= resume.LARGE]
+    files = [file for file in listed if isinstance(file, RepoFile)]
+    if check is not None:
+        check([file.path for file in files])
+    large = [file.path for file in files if file.size >= resume.LARGE]
     resume.bring_all(repo, list(filter_repo_objects(large, allow_patterns=only)), commit, kind)
 
 

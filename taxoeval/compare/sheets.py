@@ -121,7 +121,17 @@ def _notes(block: Block, found: dict[str, Compared], finest: str) -> list[str]:
     few = [c for c in found.values() if c.column == f"right_{finest}" and first is not None]
     if few and first is not None and few[0].n < first.scores["rank_hits", 1, finest]["n"]:
         notes.append(f"differences rest on the {few[0].n:,} images that all encoders were tested on")
-    return [*notes, *_told(block), *_changes(block, finest)]
+    return [*notes, *_undecided(block, found.get(f"right_{finest}")), *_told(block), *_changes(block, finest)]
+
+
+def _undecided(block: Block, lead: Compared | None) -> Iterator[str]:
+    """Encoders of which interval and test say opposite things: both are approximate where there are few species."""
+    if lead is None:
+        return
+    for i, name in enumerate(labels(block)):
+        asked = i != lead.best and not math.isnan(lead.p[i])
+        if asked and not lead.tied[i] and lead.low[i] <= 0 <= lead.high[i]:
+            yield f"{name}: the interval holds 0 though p is small, as happens with few species; take it as undecided"
 
 
 def _apart(block: Block) -> Iterator[str]:

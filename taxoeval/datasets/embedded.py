@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from taxoeval.datasets.assembled import assemble, group_notes, rows_of
 from taxoeval.datasets.base import ImageDataset
 from taxoeval.datasets.columns import assign
 from taxoeval.datasets.images import decode
 from taxoeval.datasets.problems import check_limit, check_on_bad, in_order, settle, undecodable
 from taxoeval.datasets.rows import problems
-from taxoeval.datasets.table import assemble, group_notes, rows_of
 from taxoeval.errors import TaxoevalError
 
 if TYPE_CHECKING:
@@ -74,8 +74,10 @@ def load(
     files: Sequence[Path],
     name: str,
     where: str = "",
+    image: str = "auto",
     ranks: str | Sequence[str] | Mapping[str, str] = "auto",
     label: str = "auto",
+    common_name: str = "auto",
     group: str | None = None,
     on_bad: str = "error",
     limit: int | None = None,
@@ -90,7 +92,9 @@ def load(
         Name in tables.
     where
         What to call the whole in messages; by default the first file.
-    ranks, label, group, on_bad, limit
+    image
+        Column with the images; by default the first that holds any.
+    ranks, label, common_name, group, on_bad, limit
         As for :func:`taxoeval.datasets.table.load`.
 
     Returns
@@ -121,11 +125,14 @@ def load(
     check_on_bad(on_bad)
     check_limit(limit)
     where = where or str(files[0])
-    image, *others = image_columns(files[0]) or [""]
-    if not image:
-        raise TaxoevalError(f"{files[0]}: no column holds images (structs of bytes and path)")
+    inside = image_columns(files[0])
+    image = next(iter(inside), "") if image == "auto" else image
+    if image not in inside:
+        told = f"only {', '.join(inside)}" if inside else "no column"
+        raise TaxoevalError(f"{files[0]}: {told} holds images (structs of bytes and path)")
+    others = [column for column in inside if column != image]
     header = [column for column in _schema(files[0]).names if column not in others]
-    columns = assign(header, where, image, ranks, label, "auto", group)
+    columns = assign(header, where, image, ranks, label, common_name, group)
     for file in files[1:]:
         if lacking := sorted({*columns.names} - {*_schema(file).names}):
             raise TaxoevalError(f"{file}: has no column {lacking[0]!r}, which {files[0].name} has; name the files")

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from taxoeval.datasets import embedded, folder, table
@@ -75,7 +76,9 @@ def load(
     taxoeval.errors.TaxoevalError: 'not an id' is not a hub id: write it as owner/name
     """
     pattern = labels if labels and "*" in labels else None
-    snapshot = download(repo, revision, "dataset", [pattern] if pattern else None)
+    snapshot = download(
+        repo, revision, "dataset", [pattern] if pattern else None, None if labels else partial(_ask_first, repo, root)
+    )
     title = name or repo.rpartition("/")[2]
     place = snapshot if pattern else _inside(snapshot, root, repo)
     files = (
@@ -100,17 +103,30 @@ def _table(place: Path) -> list[Path]:
     return [place / name for name in TABLES if (place / name).is_file()][:1]
 
 
+def _ask_first(repo: str, root: str, paths: Sequence[str]) -> None:
+    """Refuse several splits by their names, before gigabytes are downloaded that nobody asked for.
+
+    Only parts that are numbered as the hub does: of others, the columns tell whether images are in them.
+    """
+    below = [PurePosixPath(path) for path in paths if PurePosixPath(path).is_relative_to(root)]
+    if not any(path.parent == PurePosixPath(root) and path.name in TABLES for path in below):
+        _one_split(repo, [path for path in below if re.search(r"-\d+-of-\d+\.parquet$", path.name)])
+
+
 def _splits(place: Path, snapshot: Path, repo: str) -> list[Path]:
-    """The Parquet files with images, which must be of one split; its parts differ in a number at the end."""
+    """The Parquet files with images, which must be of one split."""
     files = [file for file in sorted(place.rglob("*.parquet")) if embedded.image_columns(file)]
-    splits: dict[str, list[Path]] = {}
-    for file in files:
-        stem = re.sub(r"\d+(-of-\d+.*)?$", "", file.stem)
-        splits.setdefault(f"{file.parent.relative_to(snapshot).as_posix()}/{stem}".removeprefix("./"), []).append(file)
+    _one_split(repo, [PurePosixPath(file.relative_to(snapshot).as_posix()) for file in files])
+    return files
+
+
+def _one_split(repo: str, files: Sequence[PurePosixPath]) -> None:
+    """The parts of a split differ in a number at the end."""
+    stems = {f"{file.parent}/" + re.sub(r"\d+(-of-\d+.*)?$", "", file.stem) for file in files}
+    splits = sorted(stem.removeprefix("./") for stem in stems)
     if len(splits) > 1:
         patterns = ", ".join(f"{split}*.parquet" for split in splits)
         raise TaxoevalError(f"{repo} holds several splits: choose one with dataset.labels=PATTERN, one of {patterns}")
-    return files
 
 
 def _inside(snapshot: Path, path: str, repo: str) -> Path:

@@ -1,21 +1,18 @@
-"""A table of labels (CSV, TSV or Parquet) beside a folder of images."""
+"""A table of labels (CSV, TSV or Parquet) beside a folder of images, or with the images in it (Parquet)."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from taxoeval.datasets.base import ImageDataset, ImageSource, Problem
+from taxoeval.datasets import embedded
+from taxoeval.datasets.assembled import assemble, group_notes, rows_of
+from taxoeval.datasets.base import ImageDataset
 from taxoeval.datasets.columns import IMAGE_NAMES, ROW_NAMES, Columns, assign
 from taxoeval.datasets.images import ImageFiles, NoImages, is_animated
 from taxoeval.datasets.problems import check_limit, check_on_bad, in_order, settle, undecodable
 from taxoeval.datasets.rows import Rows, hint, problems, sample_id
 from taxoeval.errors import TaxoevalError
-from taxoeval.taxonomy import Taxonomy, arrow, binomials, near_duplicates
-from taxoeval.taxonomy.cells import cleaned
+from taxoeval.taxonomy import arrow
 
 _PLAIN_STEMS = frozenset({"labels", "metadata", "annotations", "index", "data"})
 
@@ -38,9 +35,10 @@ def load(
     Parameters
     ----------
     labels
-        The table: ``.csv``, ``.tsv`` (gzipped or not) or ``.parquet``.
+        The table: ``.csv``, ``.tsv`` (gzipped or not) or ``.parquet``. A Parquet file may hold the images, in a column
+        of structs of ``bytes`` and ``path``; a pattern, ``data/test-*.parquet``, names the parts of such a table.
     root
-        Folder that the image paths start from; by default the folder of the table.
+        Folder that the image paths start from; by default the folder of the table. Not for images in the table.
     name
         Name in tables; by default the table's, or its folder's where it is called ``labels.csv`` or the like.
     image
@@ -97,6 +95,10 @@ def load(
     check_on_bad(on_bad)
     check_limit(limit)
     table = Path(labels).expanduser()
+    if not annotations_only and (parts := _parts_with_images(table, image)):
+        return embedded.load(
+            parts, name or _name(parts[0]), str(table), image, ranks, label, common_name, group, on_bad, limit
+        )
     folder = None if annotations_only else Path(root).expanduser() if root is not None else table.parent
     if folder is not None and not folder.is_dir():
         raise TaxoevalError(f"{folder}: no such folder; give the folder that the image paths start from (root=...)")
@@ -122,6 +124,19 @@ def load(
     return replace(dataset, notes=(*dataset.notes, *moving))
 
 
+def _parts_with_images(table: Path, image: str) -> list[Path]:
+    """The Parquet files of a table that holds its images; none where the images are files."""
+    parts = sorted(table.parent.glob(table.name)) if "*" in table.name else [table]
+    if "*" in table.name and not parts:
+        raise TaxoevalError(f"{table}: no file fits this pattern")
+    if parts[0].suffix != ".parquet" or not parts[0].is_file():
+        return []
+    inside = embedded.image_columns(parts[0])
+    if "*" in table.name and not inside:
+        raise TaxoevalError(f"{table}: a pattern is for tables with images inside, and {parts[0].name} has none")
+    return parts if inside and image in ("auto", *inside) else []
+
+
 def _read(table: Path, columns: Columns, limit: int | None) -> Rows:
     try:
         raw = arrow.read_columns(table, columns.names)
@@ -132,133 +147,6 @@ def _read(table: Path, columns: Columns, limit: int | None) -> Rows:
     return rows_of(cells, columns, str(table), first, arrow.header(table))
 
 
-def rows_of(
-    raw: Mapping[str, Sequence[str | None]], columns: Columns, table: str, first: int, header: Sequence[str]
-) -> Rows:
-    """The cells of a table by what they mean.
-
-    Parameters
-    ----------
-    raw
-        Its needed columns.
-    columns
-        What they mean.
-    table
-        What to call it in messages.
-    first
-        Number of the first row.
-    header
-        All its columns, for messages.
-
-    Raises
-    ------
-    TaxoevalError
-        If there are no rows, or neither a rank nor a label.
-    """
-    cells = {key: _text(column) for key, column in raw.items()}
-    n = len(cells[columns.image])
-    if n == 0:
-        raise TaxoevalError(f"{table}: the table has no rows; it needs one row per image below the header")
-    ranks = {rank: cells[column] for rank, column in columns.ranks.items()}
-    notes = []
-    if "genus" in ranks and "species" in ranks:
-        ranks["species"], note = binomials(ranks["genus"], ranks["species"])
-        notes = [note] if note else []
-    labels = cells[columns.label] if columns.label is not None else None
-    if not ranks:
-        if labels is None:
-            raise TaxoevalError(
-                f"{table}: no column of a taxonomic rank and no label; name them, ranks={{species: COLUMN}} or "
-                f"label=COLUMN; the columns are {', '.join(header)}"
-            )
-        ranks, notes = {"label": labels}, [f"no rank columns: {columns.label!r} is read as flat labels"]
-    commons, groups = (None if name is None else cells[name] for name in (columns.common_name, columns.group))
-    return Rows(list(range(first, first + n)), cells[columns.image], ranks, labels, commons, groups, tuple(notes))
-
-
-def _text(values: Sequence[str | None]) -> list[str]:
-    known = {value: cleaned(value) for value in dict.fromkeys(values)}
-    return [known[value] for value in values]
-
-
 def _name(table: Path) -> str:
     stem = table.name.split(".")[0]
     return table.resolve().parent.name if stem.casefold() in _PLAIN_STEMS else stem
-
-
-def assemble(
-    name: str,
-    rows: Rows,
-    samples: Sequence[str],
-    source: ImageSource,
-    skipped: tuple[Problem, ...],
-    notes: Sequence[str],
-) -> ImageDataset:
-    """The dataset of the rows that are kept.
-
-    Parameters
-    ----------
-    name
-        Name in tables.
-    rows
-        The rows.
-    samples
-        Id of each image.
-    source
-        The images.
-    skipped, notes
-        What was left out, and what was decided.
-    """
-    taxonomy, taxon = Taxonomy.from_columns(rows.ranks, ranks=tuple(rows.ranks))
-    names = taxonomy.names[taxon]
-    common, conflicts = _common_names(rows.common, taxon, len(taxonomy))
-    more = [_coverage(rows), *_alike(taxonomy)]
-    more += [f"{conflicts} taxa have several common names: the commonest is used"] if conflicts else []
-    return ImageDataset(
-        name=name,
-        taxonomy=taxonomy,
-        taxon=taxon,
-        sample=np.array(samples, dtype=np.str_),
-        source=source,
-        common_name=common,
-        label=np.array([a or b for a, b in zip(rows.label or names, names, strict=True)], dtype=np.str_),
-        skipped=skipped,
-        notes=(*notes, *more),
-        group=None if rows.group is None else np.array(rows.group, dtype=np.str_),
-    )
-
-
-def group_notes(rows: Rows, column: str | None) -> list[str]:
-    """How many images are in groups, where a column says so."""
-    if column is None:
-        return []
-    names = [name for name in rows.group or [] if name]
-    blank = len(rows.path) - len(names)
-    lacking = f"; {blank} images have none, and are each a group of their own" if blank else ""
-    return [f"{len(names)} images are in {len(set(names))} groups of {column!r}{lacking}"]
-
-
-def _coverage(rows: Rows) -> str:
-    known = {rank: sum(map(bool, column)) for rank, column in rows.ranks.items()}
-    n = len(rows.path)
-    gaps = ", ".join(f"{rank} {k}" for rank, k in known.items() if k < n)
-    return f"{n} images; " + (f"known for fewer: {gaps}" if gaps else "every rank is known for every image")
-
-
-def _alike(taxonomy: Taxonomy) -> list[str]:
-    causes = [record for record in near_duplicates(taxonomy) if not record.inherited]
-    if not causes:
-        return []
-    listed = ", ".join(f"{record.rank} {record.name}" for record in causes[:3])
-    more = f" and {len(causes) - 3} more" if len(causes) > 3 else ""
-    return [f"several taxa share a name and stay apart ({listed}{more}); taxonomy.near_duplicates lists their lineages"]
-
-
-def _common_names(column: list[str] | None, taxon: NDArray[np.int64], n_taxa: int) -> tuple[tuple[str, ...], int]:
-    """The commonest common name of each taxon, the first of several equally common, and how many had a choice."""
-    seen: dict[int, Counter[str]] = {}
-    for i, name in zip(taxon.tolist(), column or [], strict=False):
-        if name:
-            seen.setdefault(i, Counter())[name] += 1
-    best = {i: names.most_common(1)[0][0] for i, names in seen.items()}
-    return tuple(best.get(i, "") for i in range(n_taxa)), sum(len(names) > 1 for names in seen.values())

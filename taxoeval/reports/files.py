@@ -17,7 +17,7 @@ import numpy as np
 
 from taxoeval.errors import TaxoevalError
 from taxoeval.reports.atomic import together
-from taxoeval.reports.columns import prediction_schema, prediction_tables, score_table
+from taxoeval.reports.columns import FOUND_BY, prediction_schema, prediction_tables, score_table
 from taxoeval.reports.image_values import image_schema, image_tables
 from taxoeval.reports.provenance import code_sha256, git, host, versions
 from taxoeval.reports.run import Cell, LogOutcome, Run
@@ -91,7 +91,7 @@ def write_run(run: Run, folder: Path) -> None:
     tables = dict(_tables(run))
     with together(folder, "run.json") as staged:
         _write_parquet([score_table(run)], staged("scores.parquet"))
-        _write_parquet(prediction_tables(run), staged("predictions.parquet"), prediction_schema())
+        _write_parquet(prediction_tables(run), staged("predictions.parquet"), prediction_schema(), FOUND_BY)
         _write_parquet(image_tables(run), staged("images.parquet"), image_schema(run.taxonomy.ranks))
         for name, table in tables.items():
             _write_parquet([table], staged(name))
@@ -258,7 +258,9 @@ def _figures(run: Run) -> Iterator[tuple[str, bytes]]:
             yield "figures/" + _file_name(f"{cell.role}_{cell.encoder}_{cell.task}_{name}"), content
 
 
-def _write_parquet(tables: Iterable["pa.Table"], path: Path, schema: "pa.Schema | None" = None) -> None:
+def _write_parquet(
+    tables: Iterable["pa.Table"], path: Path, schema: "pa.Schema | None" = None, statistics: list[str] | bool = True
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -270,7 +272,8 @@ def _write_parquet(tables: Iterable["pa.Table"], path: Path, schema: "pa.Schema 
     measured = {field.name: "BYTE_STREAM_SPLIT" for field in schema if pa.types.is_floating(field.type)}
     named = [field.name for field in schema if field.name not in measured]
     # numbers hardly repeat, and a dictionary of them takes twice the time and a fifth more space
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=named, column_encoding=measured) as writer:
+    how: dict[str, Any] = {"use_dictionary": named, "column_encoding": measured, "write_statistics": statistics}
+    with pq.ParquetWriter(path, schema, compression="zstd", **how) as writer:
         for table in tables:
             writer.write_table(table.replace_schema_metadata(schema.metadata))
 

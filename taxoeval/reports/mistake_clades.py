@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval import metrics
-from taxoeval.metrics.statistics import wilson_by_part
+from taxoeval.metrics.statistics import wilson_of_groups
 from taxoeval.records import Predictions
 from taxoeval.reports.mistake_pairs import names_and_paths
 from taxoeval.reports.mistake_ranks import Columns
@@ -104,35 +104,38 @@ def _at_rank(
     rank: int, ancestor: Ids, hits: Floats, height: Floats, predictions: Predictions, taxonomy: Taxonomy
 ) -> Columns:
     """The clades of one rank; ``group`` numbers them, one for each image known at that rank."""
+    every = len(taxonomy)
     known = np.flatnonzero(ancestor[:, rank] >= 0)
-    taxon, group = np.unique(ancestor[known, rank], return_inverse=True)
-    size = len(taxon)
-    here, fine = hits[known, rank], hits[known, -1]
-    species = ancestor[known, -1]
+    here, fine, species = hits[known, rank], hits[known, -1], ancestor[known, -1]
+    per_taxon = np.bincount(ancestor[known, rank], minlength=every)
+    taxon = np.flatnonzero(per_taxon)
+    size, number = len(taxon), np.cumsum(per_taxon > 0) - 1
+    group = number[ancestor[known, rank]]
     scored = species >= 0
-    pairs = np.unique(np.stack([group[scored], species[scored]]), axis=1)
-    of_species = np.zeros(len(taxonomy))
-    np.add.at(of_species, species[scored], fine[scored])
-    of_species /= np.maximum(np.bincount(species[scored], minlength=len(taxonomy)), 1)
+    tested = np.bincount(species[scored], minlength=every)
+    finest = np.flatnonzero(tested)
+    clade = number[taxonomy.ancestor[finest, rank]]  # a species is in one clade of a rank
+    right = np.bincount(species[scored], weights=fine[scored], minlength=every)[finest]
+    tested = tested[finest]
     first = predictions.taxon[known, rank, 0]
     answer = np.where(first >= 0, taxonomy.ancestor[first, rank], -1)
-    given = np.bincount(answer[answer >= 0], minlength=len(taxonomy))[taxon]
-    interval = wilson_by_part(fine[scored], group[scored], species[scored], parts=size)
+    given = np.bincount(answer[answer >= 0], minlength=every)[taxon]
+    interval = wilson_of_groups(right, tested, clade, parts=size)
     climb = height[known]
     named = names_and_paths("taxon", taxon, taxonomy)
     return {
         "rank": np.full(size, taxonomy.ranks[rank]),
         "taxon": named["taxon"],
         "path": named["taxon_path"],
-        "n": np.bincount(group, minlength=size),
+        "n": per_taxon[taxon],
         "recall": _mean(here, group, size),
         "precision": _over(np.bincount(group, weights=here, minlength=size), given),
-        "n_finest": np.bincount(group[scored], minlength=size),
-        "n_taxa": np.bincount(pairs[0], minlength=size),
-        "accuracy": _mean(fine, group, size),
+        "n_finest": interval.n,
+        "n_taxa": np.bincount(clade, minlength=size),
+        "accuracy": interval.estimate,
         "low": interval.low,
         "high": interval.high,
-        "macro": _mean(of_species[pairs[1]], pairs[0], size),
+        "macro": _mean(right / tested, clade, size),
         "severity": _mean(metrics.mistakes_only(climb), group, size),
         "distance": _mean(climb, group, size),
     }

@@ -171,7 +171,15 @@ class Taxonomy(Tree):
         >>> Taxonomy.from_lineages([("Corvidae", "", "Pica pica")], ranks=("family", "genus", "species")).path(1)
         'Corvidae > Pica pica'
         """
-        return " > ".join(name for name in self.lineage(taxon) if name)
+        known = self._paths.get(taxon)
+        if known is None:
+            known = self._paths[taxon] = " > ".join(name for name in self.lineage(taxon) if name)
+        return known
+
+    @cached_property
+    def _paths(self) -> dict[int, str]:
+        """Of the taxa asked for so far: tables of results ask for the same ones again and again."""
+        return {}
 
     @cached_property
     def _lookup(self) -> "Lookup":

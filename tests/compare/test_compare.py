@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,19 @@ def test_marks_and_sorting(sweep: Path):
         "poor",
     ]
     assert table.rows[2][-1] == "<0.001"
+
+
+def test_interval_and_test_that_disagree_are_told(sweep: Path):
+    block = of(sweep)
+    found = compared(block)
+    assert not any("undecided" in note for note in sheet(block, found).notes)
+    species = found["right_species"]
+    high = species.high.copy()
+    high[[2, 3]] = 0.01  # those of poor and of the control, which no test is about
+    table = sheet(block, found | {"right_species": replace(species, high=high)})
+    assert [note for note in table.notes if "undecided" in note] == [
+        "poor: the interval holds 0 though p is small, as happens with few species; take it as undecided"
+    ]
 
 
 @pytest.mark.parametrize(

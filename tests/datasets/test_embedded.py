@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from taxoeval.datasets import embedded
+from taxoeval.datasets import embedded, table
 from taxoeval.errors import TaxoevalError
 
 
@@ -132,3 +132,34 @@ def test_files_that_do_not_fit(tmp_path):
     (tmp_path / "d.parquet").write_bytes(b"no")
     with pytest.raises(TaxoevalError, match=r"d\.parquet: cannot be read as Parquet"):
         embedded.image_columns(tmp_path / "d.parquet")
+
+
+def test_a_table_that_holds_its_images(tmp_path):
+    """A file, or the files that fit a pattern, as `dataset=table` reads them."""
+    columns = {"genus": ["Corvus", "Pica"], "species": ["corax", "pica"], "common_name": ["raven", "magpie"]}
+    write(tmp_path / "birds" / "test-0.parquet", [1, 2], shot=["a", "a"], **columns)
+    write(tmp_path / "birds" / "test-1.parquet", [3, 4], shot=["b", ""], **columns)
+    one = table.load(tmp_path / "birds" / "test-0.parquet")
+    assert (one.name, one.sample.tolist(), greys(one)) == ("test-0", ["1.png", "2.png"], [1, 2])
+    both = table.load(tmp_path / "birds" / "test-*.parquet", name="birds", group="shot", common_name="common_name")
+    assert (both.name, greys(both), both.group.tolist()) == ("birds", [1, 2, 3, 4], ["a", "a", "b", ""])
+    assert both.common_name[both.taxon[0]] == "raven"
+
+
+def test_one_of_several_columns_of_images(tmp_path):
+    images = [{"bytes": picture(1), "path": "1.png"}]
+    masks = [{"bytes": picture(9), "path": "9.png"}]
+    pq.write_table(pa.table({"mask": masks, "photo": images, "label": ["a"]}), tmp_path / "a.parquet")
+    assert greys(table.load(tmp_path / "a.parquet", image="photo")) == [1]
+    assert greys(table.load(tmp_path / "a.parquet")) == [9]  # the first, and a note says so
+    assert any("photo" in note for note in table.load(tmp_path / "a.parquet").notes)
+    with pytest.raises(TaxoevalError, match=r"a.parquet: only mask, photo holds images"):
+        embedded.load([tmp_path / "a.parquet"], "a", image="depth")
+
+
+def test_patterns_without_use(tmp_path):
+    with pytest.raises(TaxoevalError, match=r"test-\*.parquet: no file fits this pattern"):
+        table.load(tmp_path / "test-*.parquet")
+    pq.write_table(pa.table({"path": ["1.png"], "label": ["a"]}), tmp_path / "test-0.parquet")
+    with pytest.raises(TaxoevalError, match=r"a pattern is for tables with images inside, and test-0.parquet has none"):
+        table.load(tmp_path / "test-*.parquet")

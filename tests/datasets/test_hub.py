@@ -86,6 +86,7 @@ def test_images_inside_parquet_files(hub, client, tmp_path):  # noqa: F811
     files = {f"data/train-0000{i}-of-00002.parquet": file.read_bytes() for i, file in enumerate(train)}
     files["data/test-00000-of-00001.parquet"] = test.read_bytes()
     commit = hub.add("datasets/owner/inside", files)
+    hub.add("datasets/owner/undecided", files)
     hub.add("datasets/owner/whole", {"data/all-00000-of-00001.parquet": test.read_bytes(), "README.md": b"birds"})
     hub.requests.clear()
     asked = [
@@ -105,6 +106,12 @@ def test_images_inside_parquet_files(hub, client, tmp_path):  # noqa: F811
     assert not any("train" in path for _, path, _ in hub.requests)
     assert client(LOAD, asked[0], HF_HUB_OFFLINE="1") == [expected]
 
+    hub.requests.clear()
+    assert client(LOAD, '{"repo": "owner/undecided"}') == [
+        "owner/undecided holds several splits: choose one with dataset.labels=PATTERN, one of "
+        "data/test-*.parquet, data/train-*.parquet"
+    ]
+    assert not any("parquet" in path for _, path, _ in hub.requests)  # asked before anything is downloaded
     several, one_split, whole = client(
         LOAD,
         '{"repo": "owner/inside"}',
@@ -118,3 +125,28 @@ def test_images_inside_parquet_files(hub, client, tmp_path):  # noqa: F811
     assert one_split[:2] == ["train", ["0", "1", "0", "0"]]
     assert one_split[3] == [[0] * 3, [1] * 3, [2] * 3, [10] * 3]
     assert whole[:2] == ["whole", ["wren", "jay"]]
+
+
+def test_what_an_interrupted_download_left_is_completed(hub, client):  # noqa: F811
+    """Images that are not there would be left out without a word."""
+    classes = {f"{name}/{i}.png": picture(i) for name in ("jay", "wren") for i in range(2)}
+    commit = hub.add("datasets/owner/broken", classes)
+    asked = '{"repo": "owner/broken"}'
+    (whole,) = client(LOAD, asked)
+    folder = client.home / "hub" / "datasets--owner--broken"
+    (folder / "snapshots" / commit / "wren" / "1.png").unlink()
+    assert client(LOAD, asked) == [whole]
+    hub.requests.clear()
+    assert client(LOAD, asked) == [whole]
+    assert hub.requests == []
+
+
+def test_a_part_that_was_asked_for_before_is_not_the_whole(hub, client, tmp_path):  # noqa: F811
+    files = {
+        f"data/{split}-00000-of-00001.parquet": write(tmp_path / f"{split}.parquet", [1], label=[0]).read_bytes()
+        for split in ("test", "train")
+    }
+    hub.add("datasets/owner/parts", files)
+    one, several = client(LOAD, '{"repo": "owner/parts", "labels": "data/test-*.parquet"}', '{"repo": "owner/parts"}')
+    assert one[1] == ["0"]
+    assert several.startswith("owner/parts holds several splits: choose one")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taxoeval.metrics.statistics import wilson, wilson_by_part
+from taxoeval.metrics.statistics import wilson, wilson_by_part, wilson_of_groups
 
 
 def test_equal_to_each_part_alone():
@@ -40,3 +40,12 @@ def test_groups_that_hardly_count_give_the_interval_over_images():
 def test_messages():
     with pytest.raises(ValueError, match=r"values must be 0, 1 or NaN for Wilson's interval, got 0.5"):
         wilson_by_part([0.5], [0], [0], parts=1)
+
+
+def test_sums_of_groups_say_the_same():
+    values, part, groups = [1, 1, 0, 1, 0, 0, 1], [0, 0, 0, 2, 2, 2, 2], [7, 7, 8, 9, 9, 9, 3]
+    of_sums = wilson_of_groups(np.array([2, 0, 1, 1]), np.array([2, 1, 1, 3]), np.array([0, 0, 2, 2]), parts=3)
+    of_values = wilson_by_part(values, part, groups, parts=3)
+    for name in ("estimate", "low", "high", "n"):
+        np.testing.assert_array_equal(getattr(of_sums, name), getattr(of_values, name))
+    assert np.isnan(of_sums.low[1])

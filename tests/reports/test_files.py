@@ -19,7 +19,7 @@ from taxoeval.errors import TaxoevalError
 from taxoeval.metrics import rank_hits
 from taxoeval.records import Predictions
 from taxoeval.reports import Cell, LogOutcome, read_run, record_logging, write_run
-from taxoeval.reports.columns import SCORE_COLUMNS
+from taxoeval.reports.columns import FOUND_BY, SCORE_COLUMNS
 from taxoeval.reports.files import plain
 from tests.reports import fake
 
@@ -66,6 +66,14 @@ def test_predictions_of_one_image(folder: Path):
         ("species", 2, "Corvus corax", f"{path}corax", 0.25, True),
     ]
     assert {row["target_path"] for row in rows if row["rank"] == "species"} == {f"{path}corax"}
+
+
+def test_parts_of_the_predictions_can_be_found_without_reading_them(folder: Path):
+    group = pq.read_metadata(folder / "predictions.parquet").row_group(0)
+    columns = {group.column(c).path_in_schema: group.column(c) for c in range(group.num_columns)}
+    found = {name: column.statistics.min for name, column in columns.items() if column.is_stats_set}
+    assert sorted(found) == sorted(FOUND_BY)
+    assert (found["decoder"], found["k"]) == ("leaf_argmax", 1)
 
 
 def test_a_label_known_to_family_is_neither_right_nor_wrong_below(folder: Path):

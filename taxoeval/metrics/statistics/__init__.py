@@ -2,7 +2,7 @@
 
 from taxoeval.metrics.chance import chance_hits, chance_rank_height, majority_hits
 from taxoeval.metrics.statistics.bootstrap import bootstrap
-from taxoeval.metrics.statistics.by_part import wilson_by_part
+from taxoeval.metrics.statistics.by_part import wilson_by_part, wilson_of_groups
 from taxoeval.metrics.statistics.closed_form import student, wilson
 from taxoeval.metrics.statistics.interval import Interval
 from taxoeval.metrics.statistics.means import clade_mean, mean, taxon_mean
@@ -34,4 +34,5 @@ __all__ = [
     "tied_with_best",
     "wilson",
     "wilson_by_part",
+    "wilson_of_groups",
 ]

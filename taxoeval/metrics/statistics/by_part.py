@@ -54,17 +54,39 @@ def wilson_by_part(
     if len(wrong):
         raise ValueError(f"values must be 0, 1 or NaN for Wilson's interval, got {wrong[0]}; use student or bootstrap")
     pair, inverse = np.unique(np.stack([of_part, of_group]), axis=1, return_inverse=True)
-    total, count = np.bincount(inverse.ravel(), weights=right), np.bincount(inverse.ravel()).astype(np.float64)
-    own = pair[0].astype(np.int64)
+    total, count = np.bincount(inverse.ravel(), weights=right), np.bincount(inverse.ravel())
+    return wilson_of_groups(total, count, pair[0].astype(np.int64), parts=parts, level=level)
+
+
+def wilson_of_groups(
+    total: NDArray[Any], count: NDArray[Any], part: NDArray[np.int64], *, parts: int, level: float = 0.95
+) -> Interval:
+    """The same from sums, for whoever has them.
+
+    Parameters
+    ----------
+    total, count
+        ``(k,)`` of each group that a part has: how many of its samples are 1, and how many there are, at least one.
+    part
+        ``(k,)`` the part.
+    parts, level
+        As above.
+
+    Examples
+    --------
+    >>> found = wilson_of_groups(np.array([2, 0, 1]), np.array([2, 1, 3]), np.array([0, 0, 1]), parts=2)
+    >>> found.estimate.round(2).tolist(), found.high.round(2).tolist()
+    ([0.67, 0.33], [1.0, 0.79])
+    """
 
     def summed(column: NDArray[Any]) -> Floats:
-        return np.bincount(own, weights=column, minlength=parts).astype(np.float64)
+        return np.bincount(part, weights=column, minlength=parts).astype(np.float64)
 
-    whole, number = summed(count), summed(np.ones(len(own)))
+    whole, number = summed(count), summed(np.ones(len(part)))
     with np.errstate(divide="ignore", invalid="ignore"):
         p = summed(total) / whole
-        without = (summed(total)[own] - total) / (whole[own] - count)  # the proportion when one group is left out
-        error = np.sqrt(summed((without - p[own]) ** 2) * (number - 1) / number)
+        without = (summed(total)[part] - total) / (whole[part] - count)  # the proportion when one group is left out
+        error = np.sqrt(summed((without - p[part]) ** 2) * (number - 1) / number)
         effective = whole**2 / summed(count**2)
         across = np.where(error > 0, p * (1 - p) / error**2, effective)
     from scipy.special import ndtri

@@ -1,10 +1,10 @@
 """The same map once per rank, the commonest taxa of each coloured."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taxoeval.reports.figures.style import NULL, SERIES, new_figure, title
+from taxoeval.reports.figures.style import MOST_SHAPES, NULL, SERIES, new_figure, title
 from taxoeval.structure import SpaceMap
 
 if TYPE_CHECKING:
@@ -28,16 +28,15 @@ def rank_maps(record: SpaceMap) -> "Figure":
     figure, axes = new_figure(3.3 * columns, 3.6 * rows + 0.6, columns=columns, rows=rows)
     every = np.atleast_1d(np.asarray(axes)).ravel()
     size = float(np.clip(4000 / max(1, len(record.place)), 1, 14))
+    look: dict[str, Any] = {"s": size, "linewidths": 0, "rasterized": len(record.place) > MOST_SHAPES}
     for one, r in zip(every, shown, strict=False):
         taxa, count = np.unique(record.lineage[record.lineage[:, r] >= 0, r], return_counts=True)
         top = taxa[np.argsort(-count, kind="stable")][: len(SERIES) - 1]
         rest = ~np.isin(record.lineage[:, r], top)
-        one.scatter(*record.place[rest].T, s=size, color=NULL, linewidths=0)
+        one.scatter(*record.place[rest].T, color=NULL, **look)
         for colour, taxon in zip(SERIES, top, strict=False):
             here = record.lineage[:, r] == taxon
-            one.scatter(
-                *record.place[here].T, s=size, color=colour, linewidths=0, label=str(record.taxonomy.names[taxon])
-            )
+            one.scatter(*record.place[here].T, color=colour, label=str(record.taxonomy.names[taxon]), **look)
         one.set_xticks([])
         one.set_yticks([])
         one.grid(visible=False)

@@ -27,6 +27,12 @@ RESIDUAL = "#d9d9d9"
 KINDS = ("svg", "png", "pdf")
 """Formats in which every figure is written: for a page and to edit, to look at, for print."""
 
+DPI = {"svg": 150, "png": 150, "pdf": 300}
+"""Pixels per inch: in those of shapes for what is a picture, such as a heat map."""
+
+MOST_SHAPES = 2_000
+"""Of more points, formats for shapes hold a picture: megabytes of circles are slow to open, and nobody edits them."""
+
 
 def rank_colours(n: int) -> list[str]:
     """Colours for ranks, coarse to fine: dark to light, in the order in which they print in grey.
@@ -110,7 +116,7 @@ def rendered(figure: "Figure", kind: str) -> bytes:
     Parameters
     ----------
     figure
-        What to render.
+        What to render. Where its parts lie is settled when it is first rendered, and stays for all other formats.
     kind
         A format matplotlib knows: ``svg``, ``png``, ``pdf``.
 
@@ -125,6 +131,12 @@ def rendered(figure: "Figure", kind: str) -> bytes:
 
     undated: dict[str, Any] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     content = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "taxoeval", "svg.fonttype": "none"}):
-        figure.savefig(content, format=kind, dpi=150, metadata=undated.get(kind))
+    settings: dict[Any, Any] = {"svg.hashsalt": "taxoeval", "svg.fonttype": "none"}
+    settings |= {"figure.autolayout": False, "figure.constrained_layout.use": False}  # no layout is no layout
+    with matplotlib.rc_context(settings):
+        if figure.get_layout_engine() is not None:  # would be run twice for every format
+            figure.set_dpi(DPI["png"])
+            figure.draw_without_rendering()
+            figure.set_layout_engine(None)
+        figure.savefig(content, format=kind, dpi=DPI.get(kind, 150), metadata=undated.get(kind))
     return content.getvalue()

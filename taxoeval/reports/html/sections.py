@@ -94,18 +94,15 @@ def answers(
 
 
 def _accuracy(first: "pd.DataFrame", control: "pd.DataFrame", order: Sequence[str], decoder: str) -> str:
-    def value(table: "pd.DataFrame", rank: str, column: str) -> float:
-        row = table[(table.metric == "rank_hits") & (table.k == 1) & (table["rank"] == rank)]
-        return float(row[column].iloc[0]) if len(row) and row[column].iloc[0] is not None else math.nan
-
+    own, beside_it = (_by_rank(table) for table in (first, control))
     marks = [
         Mark(
             rank,
-            value(first, rank, "value"),
-            value(first, rank, "low"),
-            value(first, rank, "high"),
-            value(first, rank, "chance"),
-            value(control, rank, "value"),
+            _number(own, rank, "value"),
+            _number(own, rank, "low"),
+            _number(own, rank, "high"),
+            _number(own, rank, "chance"),
+            _number(beside_it, rank, "value"),
         )
         for rank in order
     ]
@@ -117,6 +114,18 @@ def _accuracy(first: "pd.DataFrame", control: "pd.DataFrame", order: Sequence[st
     )
 
 
+def _by_rank(table: "pd.DataFrame") -> dict[str, dict[str, Any]]:
+    """The rows of accuracy over images, of the first answers, by rank."""
+    rows = table[(table.metric == "rank_hits") & (table.k == 1)]
+    return {row["rank"]: row for row in rows[::-1].to_dict("records")}  # of two the first
+
+
+def _number(rows: Mapping[Any, Mapping[str, Any]], key: Any, column: str) -> float:
+    """A number of a row; NaN where there is no such row, or nothing in it."""
+    found = rows.get(key, {}).get(column)
+    return math.nan if found is None else float(found)
+
+
 def _decoders(own: "pd.DataFrame", order: Sequence[str]) -> str:
     shown = list(order)[-4:]
     wanted: list[tuple[str, str, str, bool]] = [(f"{rank} %", "rank_hits", rank, True) for rank in shown]
@@ -124,15 +133,11 @@ def _decoders(own: "pd.DataFrame", order: Sequence[str]) -> str:
     finest = order[-1] if order else ""
     wanted += [("contradicting %", "tice", "", True), ("calibration error %", "calibration_error", finest, True)]
     wanted += [("answered %", "coverage", finest, True)]
+    of = {(r["decoder"], r["metric"], r["rank"]): r for r in own[own.k == 1][::-1].to_dict("records")}
     rows = []
     for decoder in own.decoder.drop_duplicates():
-        of = own[(own.decoder == decoder) & (own.k == 1)]
-        cells = [decoder]
-        for _, metric, rank, share in wanted:
-            found = of[(of.metric == metric) & (of["rank"] == rank)]["value"]
-            number = float(found.iloc[0]) if len(found) and found.iloc[0] is not None else math.nan
-            cells.append(percent(number) if share else ranks(number))
-        rows.append(cells)
+        found = [(_number(of, (decoder, metric, rank), "value"), share) for _, metric, rank, share in wanted]
+        rows.append([decoder, *(percent(number) if share else ranks(number) for number, share in found)])
     return "<h3>The same scores under different decoding rules</h3>" + table(["decoder", *(w[0] for w in wanted)], rows)
 
 
