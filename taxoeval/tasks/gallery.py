@@ -68,12 +68,37 @@ class Gallery:
     def _by_neighbours(self, queries: Floats) -> GalleryScores:
         cosine = queries @ self.units.T
         k = min(self.k, cosine.shape[1])
-        nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
-        similarity = np.take_along_axis(cosine, nearest, axis=1)
+        found, similarity = nearest(cosine, k)
         top = similarity.max(axis=1, keepdims=True)
         votes = np.zeros((len(queries), int(self.column.max()) + 1), dtype=np.float32)
         weight = np.exp((similarity - top) / np.float32(self.temperature))
-        np.add.at(votes, (np.arange(len(queries))[:, None], self.column[nearest]), weight)
+        np.add.at(votes, (np.arange(len(queries))[:, None], self.column[found]), weight)
         with np.errstate(divide="ignore"):
             logits = np.log(votes) + top / np.float32(self.temperature)
         return GalleryScores(logits, 1 - top[:, 0])
+
+
+_FEW = 8  # neighbours that are found faster by looking at all for each
+
+
+def nearest(similarity: Floats, k: int) -> tuple[Ints, Floats]:
+    """Places of the k largest of each row and their values, both ``(n, k)``; of a few, the first among equals first.
+
+    What is passed may be overwritten.
+
+    Examples
+    --------
+    >>> nearest(np.array([[0.25, 0.75, 0.75, 0.5]], dtype=np.float32), 2)
+    (array([[1, 2]]), array([[0.75, 0.75]], dtype=float32))
+    """
+    if k > _FEW:
+        found = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+        return found, np.take_along_axis(similarity, found, axis=1)
+    rows = np.arange(len(similarity))
+    found = np.empty((len(rows), k), dtype=np.int64)
+    values = np.empty((len(rows), k), dtype=similarity.dtype)
+    for place in range(k):
+        found[:, place] = similarity.argmax(axis=1)
+        values[:, place] = similarity[rows, found[:, place]]
+        similarity[rows, found[:, place]] = -np.inf
+    return found, values

@@ -161,7 +161,8 @@ _UNSURE = 64  # added where the item's taxon below the shared one is unknown
 def _barred(rows: Ints, itself: bool, leave_out: Ints | None) -> tuple[Ints, Ints]:
     """Queries, by place among these rows, and the items that each does not find."""
     if leave_out is not None:
-        return np.nonzero(leave_out[rows, None] == leave_out[None])  # also itself
+        query, item = np.nonzero(leave_out[rows, None] == leave_out[None])  # also itself
+        return query, item
     return (np.arange(len(rows)), rows) if itself else (rows[:0], rows[:0])
 
 
