@@ -1,6 +1,7 @@
 """Scores of candidates by their images in a gallery, with how far a query is from all of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -58,11 +59,16 @@ class Gallery:
         """
         return self._by_centroid(queries) if self.scorer == "centroid" else self._by_neighbours(queries)
 
-    def _by_centroid(self, queries: Floats) -> GalleryScores:
+    @cached_property
+    def _directions(self) -> Floats:
+        """``(c, d)`` the directions of the candidates' mean images."""
         centroid = np.zeros((int(self.column.max()) + 1, self.units.shape[1]), dtype=np.float32)
         np.add.at(centroid, self.column, self.units)
         length = np.linalg.norm(centroid, axis=1, keepdims=True)
-        cosine = queries @ np.divide(centroid, length, out=np.zeros_like(centroid), where=length > 0).T
+        return np.asarray(np.divide(centroid, length, out=np.zeros_like(centroid), where=length > 0))
+
+    def _by_centroid(self, queries: Floats) -> GalleryScores:
+        cosine = queries @ self._directions.T
         return GalleryScores(cosine / np.float32(self.temperature), 1 - cosine.max(axis=1))
 
     def _by_neighbours(self, queries: Floats) -> GalleryScores:
