@@ -67,6 +67,8 @@ def checked_inputs(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The same in the precision they came in, and not copied if they are in preorder already."""
     scores, taxa = np.asarray(probability), np.asarray(candidates)
+    if scores.dtype.kind != "f":
+        scores = scores.astype(np.float64)
     if scores.ndim != 2 or taxa.shape != (scores.shape[1],) or len(taxa) == 0:
         raise ValueError(f"probability must be (n, c) for candidates (c,), c > 0; got {scores.shape} and {taxa.shape}")
     order = np.argsort(taxa, kind="stable")

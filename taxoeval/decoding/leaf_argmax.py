@@ -58,7 +58,7 @@ def leaf_argmax(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonom
 def _lineages(piece: Piece, k: int) -> tuple[Ids, Floats]:
     final, passed = _final(piece.probability, piece.candidates, piece.taxonomy)
     samples = np.arange(len(final))
-    ranked = piece.of_candidate.copy()
+    ranked = np.array(piece.probability.T, order="C")
     top = ranked.max(axis=0)
     ranked[passed] = 0.0
     ranked[final, samples] = 2 * top  # its lineage comes first at every rank

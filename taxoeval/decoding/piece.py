@@ -68,7 +68,7 @@ class Piece:
             self._mass[chains] = self.tree(chains=chains).mass(self.of_candidate.T)
         return self._mass[chains]
 
-    def best(self, values: tuple[Floats, ...], k: int) -> tuple[Ids, Floats]:
+    def best(self, values: tuple[NDArray[np.floating], ...], k: int) -> tuple[Ids, Floats]:
         """The k taxa of greatest value at every rank ``(n, n_ranks, k)``, and the sums of their candidates.
 
         Parameters
@@ -83,7 +83,8 @@ class Piece:
         confidence = np.full(taxon.shape, np.nan)
         sample = np.arange(n)[:, None]
         for r, (value, sums, run) in enumerate(zip(values, self.sums, self.runs.taxon, strict=True)):
-            column = best(np.ascontiguousarray(value.T), k)
+            rows = self.probability if value is self.of_candidate else np.ascontiguousarray(value.T)
+            column = best(rows, k)
             taxon[:, r] = np.where(column >= 0, run[column], -1)
             confidence[:, r] = np.where(taxon[:, r] >= 0, sums[column, sample], np.nan)
         return taxon, confidence

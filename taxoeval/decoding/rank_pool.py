@@ -1,7 +1,7 @@
 """Other ways than the sum to pool the probabilities of the candidates under a taxon."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from taxoeval.decoding.base import Answers
 from taxoeval.decoding.piece import Floats, Ids, Piece, answered
@@ -90,6 +90,6 @@ def rank_mean(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy,
     return answered(rule, probability, candidates, taxonomy, k)
 
 
-def _known(piece: Piece, values: tuple[Floats, ...]) -> tuple[Floats, ...]:
+def _known(piece: Piece, values: tuple[NDArray[np.floating], ...]) -> tuple[Floats, ...]:
     """0 for candidates that are unknown at a rank."""
     return tuple(np.where(run[:, None] >= 0, of, 0.0) for of, run in zip(values, piece.runs.taxon, strict=True))

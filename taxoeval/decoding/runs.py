@@ -45,9 +45,9 @@ class Runs:
         parts = iter(np.split(self._matrix @ values, np.cumsum(divided)))
         return tuple(values if whole else next(parts) for whole in self._whole)
 
-    def maxima(self, values: Floats) -> tuple[Floats, ...]:
+    def maxima(self, values: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
         """The largest of each run, ``(runs, n)`` for each rank, of values ``(c, n)``."""
-        found: list[Floats] = []
+        found: list[NDArray[np.floating]] = []
         for nested, steps in reversed(self._steps):
             largest = found[-1] if nested and found else values
             for step in steps:
