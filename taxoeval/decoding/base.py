@@ -1,4 +1,4 @@
-"""What all decoders share: their signature, and the grouping of candidates under their taxon at a rank."""
+"""What all decoders share: their signature, the check of what they are given, and the choice of the k best."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -54,17 +54,6 @@ def decoder_name(decoder: Decoder) -> str:
     return str(getattr(decoder, "name", None) or decoder.__name__)  # type: ignore[attr-defined]
 
 
-class Groups(NamedTuple):
-    """Candidates in preorder, cut into runs that share a taxon at one rank.
-
-    ``taxon[g]`` is the taxon of run ``g`` (``-1`` for a candidate unknown at this rank, which is a run of its own) and
-    ``starts[g]`` where it begins among the sorted candidates.
-    """
-
-    taxon: NDArray[np.int64]
-    starts: NDArray[np.int64]
-
-
 def sorted_inputs(
     probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -78,6 +67,8 @@ def checked_inputs(
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The same in the precision they came in, and not copied if they are in preorder already."""
     scores, taxa = np.asarray(probability), np.asarray(candidates)
+    if scores.dtype.kind != "f":
+        scores = scores.astype(np.float64)
     if scores.ndim != 2 or taxa.shape != (scores.shape[1],) or len(taxa) == 0:
         raise ValueError(f"probability must be (n, c) for candidates (c,), c > 0; got {scores.shape} and {taxa.shape}")
     order = np.argsort(taxa, kind="stable")
@@ -89,19 +80,13 @@ def checked_inputs(
     return (scores if (order[:-1] < order[1:]).all() else scores[:, order]), taxa
 
 
-def groups_at(candidates: NDArray[np.int64], rank: int, taxonomy: Taxonomy) -> Groups:
-    """Runs of sorted candidates that share their taxon at a rank."""
-    taxon = taxonomy.ancestor[candidates, rank].astype(np.int64)
-    first = np.r_[True, (taxon[1:] != taxon[:-1]) | (taxon[1:] < 0)]
-    starts = np.flatnonzero(first)
-    return Groups(taxon[starts], starts)
-
-
 def best(score: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     """Columns of the k largest scores of each row, best first; ties go to the first column, -1 where score is 0."""
     wanted = min(k, score.shape[1])
-    if wanted == 1:
-        top = _answers(score, score.argmax(axis=1)[:, None])
+    if wanted <= _FEW:
+        rows = max(1, _CACHED // score.shape[1])
+        pieces = [_one_by_one(score[i : i + rows], wanted) for i in range(0, len(score), rows)]
+        top = np.concatenate(pieces) if pieces else np.zeros((0, wanted), dtype=np.int64)
     elif wanted >= score.shape[1] // 8:
         top = _answers(score, np.argsort(-score, axis=1, kind="stable")[:, :wanted])
     else:
@@ -116,7 +101,20 @@ def _answers(score: NDArray[np.floating], columns: NDArray[np.int64]) -> NDArray
     return np.where(np.take_along_axis(score, columns, axis=1) > 0, columns, -1)
 
 
+_FEW = 8  # best scores that are found faster by looking at all for each
+
 _CACHED = 1 << 18  # scores worked on at a time: what fits the processor's cache is several times as fast
+
+
+def _one_by_one(score: NDArray[np.floating], k: int) -> NDArray[np.int64]:
+    """The same for few: take the best out, then the best of the others."""
+    left, rows = score.copy(), np.arange(len(score))
+    top = np.empty((len(score), k), dtype=np.int64)
+    for place in range(k):
+        column = left.argmax(axis=1)
+        top[:, place] = np.where(left[rows, column] > 0, column, -1)
+        left[rows, column] = -1.0
+    return top
 
 
 def _few_best(score: NDArray[np.floating], k: int) -> NDArray[np.int64]:

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from taxoeval.decoding.base import Answers
 from taxoeval.decoding.calibration import agrees, checked_share, known_samples
-from taxoeval.decoding.nodes import CandidateTree, answer_with_nodes, blocks, tree_over
+from taxoeval.decoding.nodes import CandidateTree, blocks, tree_over
+from taxoeval.decoding.piece import answer_with_nodes
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -145,7 +146,7 @@ class ClimbAt:
         wrong = np.concatenate(
             [
                 _surest_wrong(tree, tree.mass(scores[rows]), scores[rows], targets[rows], taxonomy)
-                for rows in blocks(len(scores), tree)
+                for rows in blocks(len(scores), len(tree.taxon))
             ]
         )
         needed = int(np.ceil((len(wrong) + 1) * self.accuracy - 1e-9))

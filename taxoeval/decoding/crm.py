@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taxoeval.decoding.base import Answers, best, checked_inputs, groups_at
+from taxoeval.decoding.base import Answers
 from taxoeval.decoding.distances import Distance, PathSum
-from taxoeval.decoding.nodes import CandidateTree, answer_with_nodes, blocks, lineages, tree_over
+from taxoeval.decoding.nodes import CandidateTree
+from taxoeval.decoding.piece import Piece, answer_with_nodes, answered, lineages
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -71,36 +72,21 @@ class Crm:
 
     def __call__(self, probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, *, k: int = 1) -> Answers:
         """Answer every rank with the k best taxa."""
-        scores, taxa = checked_inputs(probability, candidates, taxonomy)
-        tree = tree_over(taxa, taxonomy)
-        path_sum = PathSum.of(Distance(self.distance), tree, taxonomy)
-        taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
-        confidence = np.full(taxon.shape, np.nan)
-        for rows in blocks(len(scores), tree):
-            mass = tree.mass(scores[rows])
-            gain = path_sum.gain(tree, mass, scores[rows])[tree.candidate]
-            first = np.where(mass[0] > 0, tree.candidate[gain.argmax(axis=0)], 0)
-            if k == 1:
-                taxon[rows, :, 0], confidence[rows, :, 0] = lineages(first, mass, tree, taxonomy)
-            else:
-                taxon[rows], confidence[rows] = _ranked(gain.T, scores[rows], taxa, taxonomy, k)
-        return Answers(taxon, confidence)
+        return answered(self._least_risk, probability, candidates, taxonomy, k)
 
-
-def _ranked(gain: Floats, scores: NDArray[np.floating], taxa: Ids, taxonomy: Taxonomy, k: int) -> tuple[Ids, Floats]:
-    """The k different taxa at each rank that candidates of greatest gain belong to, with their sums."""
-    value = gain - gain.min(axis=1, keepdims=True) + 1.0
-    value[np.arange(len(value)), gain.argmax(axis=1)] += 1.0  # its lineage comes first at every rank
-    value[scores.max(axis=1) <= 0] = 0.0
-    taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
-    confidence = np.full(taxon.shape, np.nan)
-    for r in range(taxonomy.n_ranks):
-        groups = groups_at(taxa, r, taxonomy)
-        column = best(np.maximum.reduceat(value, groups.starts, axis=1), k)
-        taxon[:, r] = np.where(column >= 0, groups.taxon[column], -1)
-        mass = np.add.reduceat(scores, groups.starts, axis=1, dtype=np.float64)
-        confidence[:, r] = np.where(taxon[:, r] >= 0, np.take_along_axis(mass, column, axis=1), np.nan)
-    return taxon, confidence
+    def _least_risk(self, piece: Piece, k: int) -> tuple[Ids, Floats]:
+        tree, mass = piece.tree(), piece.mass()
+        path_sum = PathSum.of(Distance(self.distance), tree, piece.taxonomy)
+        gain = path_sum.gain_of_candidates(tree, mass, piece.of_candidate)
+        first = np.ascontiguousarray(gain.T).argmax(axis=1)
+        if k == 1:
+            node = np.where(mass[0] > 0, tree.candidate[first], 0)
+            taxon, confidence = lineages(node, mass, tree, piece.taxonomy)
+            return taxon[:, :, None], confidence[:, :, None]
+        value = gain - gain.min(axis=0) + 1.0
+        value[first, np.arange(len(first))] += 1.0  # its lineage comes first at every rank
+        value[:, mass[0] <= 0] = 0.0
+        return piece.best(piece.runs.maxima(value), k)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from taxoeval.decoding.base import Answers
 from taxoeval.decoding.calibration import agrees, checked_share, known_samples
-from taxoeval.decoding.nodes import CandidateTree, answer_with_nodes, blocks, tree_over
+from taxoeval.decoding.nodes import CandidateTree, blocks, tree_over
+from taxoeval.decoding.piece import answer_with_nodes
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -162,7 +163,7 @@ class DartsAt:
         scores, taxa, targets = known_samples(probability, candidates, taxonomy, target)
         tree = tree_over(taxa, taxonomy)
         right, changes = 0, [np.zeros((2, 0))]
-        for rows in blocks(len(scores), tree):
+        for rows in blocks(len(scores), len(tree.taxon)):
             sample, since, node = _answers(tree, tree.mass(scores[rows]))
             hit = agrees(targets[rows][sample], tree.taxon[node], taxonomy).astype(np.float64)
             first = np.r_[True, sample[1:] != sample[:-1]]

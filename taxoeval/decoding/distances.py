@@ -87,6 +87,16 @@ class PathSum:
             gain[tree.candidate] += own * probability.T
         return gain
 
+    def gain_of_candidates(self, tree: CandidateTree, mass: Floats, of_candidate: NDArray[np.floating]) -> Floats:
+        """The same ``(c, n)`` for the candidates alone, under their probability ``(c, n)``."""
+        gain = tree.along_candidate_paths(mass * self.step[:, None])
+        if self.depth_cost.any():
+            gain -= self.depth_cost[tree.candidate, None] * mass[0]
+        own = self.own[tree.candidate, None]
+        if own.any():
+            gain += own * of_candidate
+        return gain
+
 
 def _steps(potential: Floats, tree: CandidateTree) -> Floats:
     return np.append(0.0, potential[1:] - potential[tree.parent[1:]])

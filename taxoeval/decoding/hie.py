@@ -50,7 +50,7 @@ def hie_marginal(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxono
     scores, taxa = checked_inputs(probability, candidates, taxonomy)
     tree = tree_over(taxa, taxonomy, chains=True)
     product = np.empty(scores.shape)
-    for rows in blocks(len(scores), tree):
+    for rows in blocks(len(scores), len(tree.taxon)):
         product[rows] = scores[rows] * tree.mass(scores[rows])[tree.parent[tree.candidate]].T
     return leaf_argmax(_same_sums(product, scores), taxa, taxonomy, k=k)
 

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taxoeval.decoding.base import Answers, best, groups_at, sorted_inputs
+from taxoeval.decoding.base import Answers
+from taxoeval.decoding.piece import Floats, Ids, Piece, answered
 from taxoeval.taxonomy import Taxonomy
 
 
@@ -51,31 +52,27 @@ def leaf_argmax(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonom
     >>> [str(taxonomy.names[taxon]) for taxon in answers.taxon[0, :, 0]], answers.probability[0, :, 0].round(1)
     (['Pica', 'Pica pica'], array([0.4, 0.4]))
     """
-    scores, taxa = sorted_inputs(probability, candidates, taxonomy)
-    taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
-    confidence = np.full(taxon.shape, np.nan)
-    final, passed = _final(scores, taxa, taxonomy)
-    ranked = np.where(passed, 0.0, scores)
-    ranked[np.arange(len(scores)), final] = 2 * scores.max(axis=1)  # its lineage comes first at every rank
-    for r in range(taxonomy.n_ranks):
-        groups = groups_at(taxa, r, taxonomy)
-        column = best(np.maximum.reduceat(ranked, groups.starts, axis=1), k)
-        taxon[:, r] = np.where(column >= 0, groups.taxon[column], -1)
-        mass = np.take_along_axis(np.add.reduceat(scores, groups.starts, axis=1), column, axis=1)
-        confidence[:, r] = np.where(taxon[:, r] >= 0, mass, np.nan)
-    return Answers(taxon, confidence)
+    return answered(_lineages, probability, candidates, taxonomy, k)
 
 
-def _final(
-    scores: NDArray[np.float64], taxa: NDArray[np.int64], taxonomy: Taxonomy
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Column of the candidate whose lineage is each sample's answer, and the candidates passed over on the way down.
+def _lineages(piece: Piece, k: int) -> tuple[Ids, Floats]:
+    final, passed = _final(piece.probability, piece.candidates, piece.taxonomy)
+    samples = np.arange(len(final))
+    ranked = np.array(piece.probability.T, order="C")
+    top = ranked.max(axis=0)
+    ranked[passed] = 0.0
+    ranked[final, samples] = 2 * top  # its lineage comes first at every rank
+    return piece.best(piece.runs.maxima(ranked), k)
+
+
+def _final(scores: NDArray[np.floating], taxa: Ids, taxonomy: Taxonomy) -> tuple[Ids, tuple[Ids, Ids]]:
+    """Candidate whose lineage is each sample's answer; candidates passed over on the way down, and by which samples.
 
     From the best candidate on to the best below it, as long as one there has any probability. In preorder, what is
     below a candidate follows it in a single run.
     """
     final = scores.argmax(axis=1)
-    passed = np.zeros(scores.shape, dtype=bool)
+    passed: list[tuple[Ids, Ids]] = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))]
     ends = np.searchsorted(taxa, taxa + taxonomy.size[taxa])
     rows = np.flatnonzero(ends[final] > final + 1)
     column = np.arange(len(taxa))
@@ -84,6 +81,7 @@ def _final(
         left = np.where(below, scores[rows], 0.0)
         onward = left.max(axis=1) > 0
         rows, left = rows[onward], left[onward]
-        passed[rows, final[rows]] = True
+        passed.append((final[rows], rows))
         final[rows] = left.argmax(axis=1)
-    return final, passed
+    candidate, sample = (np.concatenate(parts) for parts in zip(*passed, strict=True))
+    return final, (candidate, sample)

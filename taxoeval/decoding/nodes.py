@@ -1,19 +1,22 @@
 """The tree over the candidates, reduced to the nodes that matter, and what is added up along it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from taxoeval.decoding.base import Answers, checked_inputs
 from taxoeval.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-_CACHED = 1 << 19  # masses looked at a time: what fits the processor's cache is several times as fast
+_CACHED = 1 << 18  # numbers looked at a time: what fits the processor's cache is several times as fast
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +73,52 @@ class CandidateTree:
         """
         mass = np.zeros((len(self.taxon), len(probability)))
         mass[self.candidate] = probability.T
-        for level, starts in self.levels:
-            mass[self.parent[level[starts]]] += np.add.reduceat(mass[level], starts, axis=0)
+        for parent, children in self._sums_of_children:
+            mass[parent] += children @ mass
         return mass
+
+    @cached_property
+    def _sums_of_children(self) -> tuple[tuple[Ids, "csr_matrix"], ...]:
+        """The parents of each level, from the deepest, and the matrix that adds up the children of each."""
+        from scipy.sparse import csr_matrix
+
+        shape = len(self.taxon)
+        return tuple(
+            (
+                self.parent[level[starts]],
+                csr_matrix((np.ones(len(level)), level, np.append(starts, len(level))), shape=(len(starts), shape)),
+            )
+            for level, starts in self.levels
+        )
 
     def along_paths(self, value: Floats) -> Floats:
         """Sum ``(m, n)`` of a value over the path from the root down to each node."""
-        total = value.copy()
+        return np.asarray(self._paths @ value)
+
+    def along_candidate_paths(self, value: Floats) -> Floats:
+        """The same ``(c, n)`` for the candidates alone."""
+        return np.asarray(self._candidate_paths @ value)
+
+    @cached_property
+    def _paths(self) -> "csr_matrix":
+        """Which nodes lie on the path to each, from the root down."""
+        from scipy.sparse import csr_matrix
+
+        steps = np.zeros(len(self.taxon), dtype=np.int64)
         for level, _ in reversed(self.levels):
-            total[level] += total[self.parent[level]]
-        return total
+            steps[level] = steps[self.parent[level]] + 1
+        ends = np.append(0, np.cumsum(steps + 1))
+        nodes = np.zeros(ends[-1], dtype=np.int64)
+        here, node = ends[1:] - 1, np.arange(len(self.taxon))
+        while len(node):
+            nodes[here] = node
+            here, node = here - 1, self.parent[node]
+            here, node = here[node >= 0], node[node >= 0]
+        return csr_matrix((np.ones(len(nodes)), nodes, ends), shape=(len(self.taxon), len(self.taxon)))
+
+    @cached_property
+    def _candidate_paths(self) -> "csr_matrix":
+        return self._paths[self.candidate]
 
     def best_children(self, value: Floats, node: Ids, rows: Ids) -> tuple[Ids, Floats, Floats]:
         """Child of greatest value of each node, its value, and that of the next best, each in its column of ``value``.
@@ -158,43 +197,10 @@ def _levels(parent: Ids) -> tuple[tuple[Ids, Ids], ...]:
     return tuple(reversed(found))
 
 
-def blocks(n: int, tree: CandidateTree) -> Iterator[slice]:
-    """Runs of rows small enough that the masses of a run stay in the processor's cache."""
-    rows = min(128, max(8, _CACHED // len(tree.taxon)))
-    return (slice(first, min(first + rows, n)) for first in range(0, n, rows))
+def blocks(n: int, width: int) -> Iterator[slice]:
+    """Runs of rows small enough that what is computed of them, so many numbers a row, stays in the processor's cache.
 
-
-Choice = Callable[[CandidateTree, Floats, NDArray[np.floating]], Ids]
-"""Tree, mass ``(m, n)`` of its nodes, probability ``(n, c)`` of the candidates in ascending order: to a node each."""
-
-
-def answer_with_nodes(
-    choose: Choice,
-    probability: ArrayLike,
-    candidates: ArrayLike,
-    taxonomy: Taxonomy,
-    k: int,
-    *,
-    chains: bool = False,
-) -> Answers:
-    """Answer each sample with the lineage of one node; the other k - 1 answers stay empty, and all if it is the root.
-
-    The choice is made block by block.
+    Their length is no power of 2: numbers so far apart in memory would drive each other out of the cache.
     """
-    scores, taxa = checked_inputs(probability, candidates, taxonomy)
-    tree = tree_over(taxa, taxonomy, chains=chains)
-    taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
-    confidence = np.full(taxon.shape, np.nan)
-    for rows in blocks(len(scores), tree):
-        mass = tree.mass(scores[rows])
-        node = choose(tree, mass, scores[rows])
-        taxon[rows, :, 0], confidence[rows, :, 0] = lineages(node, mass, tree, taxonomy)
-    return Answers(taxon, confidence)
-
-
-def lineages(node: Ids, mass: Floats, tree: CandidateTree, taxonomy: Taxonomy) -> tuple[Ids, Floats]:
-    """Taxon of each row's node at every rank ``(n, n_ranks)``, and its probability."""
-    own = tree.taxon[node]
-    taxon = np.where(own[:, None] < 0, -1, taxonomy.ancestor[own])
-    place = np.searchsorted(tree.taxon, taxon)  # the taxa of a chain come right before the node that stands for it
-    return taxon, np.where(taxon >= 0, mass[place, np.arange(len(node))[:, None]], np.nan)
+    rows = min(250, max(8, _CACHED // width))
+    return (slice(first, min(first + rows, n)) for first in range(0, n, rows))

@@ -52,7 +52,7 @@ def pareto_set(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy
     scores, taxa = checked_inputs(probability, candidates, taxonomy)
     tree = tree_over(taxa, taxonomy)
     sets: list[Ids] = []
-    for rows in blocks(len(scores), tree):
+    for rows in blocks(len(scores), len(tree.taxon)):
         sets += _undominated(tree, tree.mass(scores[rows]))
     return sets
 

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taxoeval.decoding.base import Answers
-from taxoeval.decoding.nodes import CandidateTree, answer_with_nodes
+from taxoeval.decoding.nodes import CandidateTree
+from taxoeval.decoding.piece import answer_with_nodes
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]

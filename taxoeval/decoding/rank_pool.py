@@ -1,14 +1,11 @@
 """Other ways than the sum to pool the probabilities of the candidates under a taxon."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taxoeval.decoding.base import Answers, Groups, best, groups_at, sorted_inputs
+from taxoeval.decoding.base import Answers
+from taxoeval.decoding.piece import Floats, Ids, Piece, answered
 from taxoeval.taxonomy import Taxonomy
-
-Floats = NDArray[np.float64]
 
 
 def rank_max(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, *, k: int = 1) -> Answers:
@@ -47,10 +44,10 @@ def rank_max(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, 
     (['Pica', 'Pica pica'], array([0.4, 0.4]))
     """
 
-    def largest(scores: Floats, groups: Groups) -> Floats:
-        return np.asarray(np.maximum.reduceat(scores, groups.starts, axis=1))
+    def rule(piece: Piece, k: int) -> tuple[Ids, Floats]:
+        return piece.best(_known(piece, piece.runs.maxima(piece.of_candidate)), k)
 
-    return _pooled(largest, probability, candidates, taxonomy, k)
+    return answered(rule, probability, candidates, taxonomy, k)
 
 
 def rank_mean(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, *, k: int = 1) -> Answers:
@@ -86,24 +83,13 @@ def rank_mean(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy,
     (['Pica', 'Corvus corax'], array([0.4, 0.5]))
     """
 
-    def mean(scores: Floats, groups: Groups) -> Floats:
-        sizes = np.diff(groups.starts, append=scores.shape[1])
-        return np.asarray(np.add.reduceat(scores, groups.starts, axis=1) / sizes)
+    def rule(piece: Piece, k: int) -> tuple[Ids, Floats]:
+        sizes = piece.runs.sums(np.ones((len(piece.candidates), 1)))
+        return piece.best(_known(piece, tuple(sums / n for sums, n in zip(piece.sums, sizes, strict=True))), k)
 
-    return _pooled(mean, probability, candidates, taxonomy, k)
+    return answered(rule, probability, candidates, taxonomy, k)
 
 
-def _pooled(
-    pool: Callable[[Floats, Groups], Floats], probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, k: int
-) -> Answers:
-    """The k best taxa of every rank by a pooled score, each with the sum of its candidates."""
-    scores, taxa = sorted_inputs(probability, candidates, taxonomy)
-    taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
-    confidence = np.full(taxon.shape, np.nan)
-    for r in range(taxonomy.n_ranks):
-        groups = groups_at(taxa, r, taxonomy)
-        column = best(np.where(groups.taxon >= 0, pool(scores, groups), 0.0), k)
-        mass = np.add.reduceat(scores, groups.starts, axis=1)
-        taxon[:, r] = np.where(column >= 0, groups.taxon[column], -1)
-        confidence[:, r] = np.where(column >= 0, np.take_along_axis(mass, column, axis=1), np.nan)
-    return Answers(taxon, confidence)
+def _known(piece: Piece, values: tuple[NDArray[np.floating], ...]) -> tuple[Floats, ...]:
+    """0 for candidates that are unknown at a rank."""
+    return tuple(np.where(run[:, None] >= 0, of, 0.0) for of, run in zip(values, piece.runs.taxon, strict=True))

@@ -1,9 +1,9 @@
 """Candidates vote for their taxon at each rank with their probability."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from taxoeval.decoding.base import Answers, best, groups_at, sorted_inputs
+from taxoeval.decoding.base import Answers
+from taxoeval.decoding.piece import Piece, answered
 from taxoeval.taxonomy import Taxonomy
 
 
@@ -48,13 +48,4 @@ def rank_sum(probability: ArrayLike, candidates: ArrayLike, taxonomy: Taxonomy, 
     >>> [str(taxonomy.names[taxon]) for taxon in answers.taxon[0, :, 0]], answers.probability[0, :, 0].round(1)
     (['Corvus', 'Pica pica'], array([0.6, 0.4]))
     """
-    scores, taxa = sorted_inputs(probability, candidates, taxonomy)
-    taxon = np.full((len(scores), taxonomy.n_ranks, k), -1, dtype=np.int64)
-    confidence = np.full(taxon.shape, np.nan)
-    for r in range(taxonomy.n_ranks):
-        groups = groups_at(taxa, r, taxonomy)
-        mass = np.where(groups.taxon >= 0, np.add.reduceat(scores, groups.starts, axis=1), 0.0)
-        column = best(mass, k)
-        taxon[:, r] = np.where(column >= 0, groups.taxon[column], -1)
-        confidence[:, r] = np.where(column >= 0, np.take_along_axis(mass, column, axis=1), np.nan)
-    return Answers(taxon, confidence)
+    return answered(Piece.largest_sums, probability, candidates, taxonomy, k)

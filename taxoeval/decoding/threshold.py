@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from taxoeval.decoding.base import Answers
-from taxoeval.decoding.nodes import CandidateTree, answer_with_nodes
+from taxoeval.decoding.nodes import CandidateTree
+from taxoeval.decoding.piece import answer_with_nodes
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -67,10 +68,15 @@ class Threshold:
 
         def choose(tree: CandidateTree, mass: Floats, _: NDArray[np.floating]) -> Ids:
             order = tree.most_telling_first
-            says, ordered = tree.information[order, None], mass[order]
-            sure = ordered >= self.tau
+            sure = (mass >= self.tau)[order]
             sure[order == 0] = True
-            most = np.where(sure, says, -1.0).max(axis=0)
-            return np.asarray(order[np.where(sure & (says == most), ordered, -1.0).argmax(axis=0)])
+            place, sample = np.divmod(np.flatnonzero(sure), sure.shape[1])
+            by_sample = np.argsort(sample, kind="stable")
+            node, sample = order[place[by_sample]], sample[by_sample]
+            starts = np.flatnonzero(np.diff(sample, prepend=-1))
+            says = tree.information[node]
+            value = np.where(says == says[starts][sample], mass[node, sample], -1.0)
+            best = np.flatnonzero(value == np.maximum.reduceat(value, starts)[sample])
+            return np.asarray(node[best[np.searchsorted(sample[best], np.arange(len(starts)))]])
 
         return answer_with_nodes(choose, probability, candidates, taxonomy, k)

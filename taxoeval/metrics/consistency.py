@@ -243,13 +243,17 @@ def top_overlap_ratio(target: ArrayLike, pred: ArrayLike, taxonomy: Taxonomy) ->
 def _contradicts(answers: Table, taxonomy: Taxonomy) -> NDArray[np.bool_]:
     """Per rank, whether the answer's lineage names another taxon than the lineage of an answer above it, somewhere."""
     wrong = np.zeros(answers.shape, dtype=bool)
+    # most answers are one lineage, that of the finest, whose id is the greatest: nothing there contradicts anything
+    lineage = taxonomy.ancestor[answers.max(axis=1)]
+    rows = np.flatnonzero(((answers >= 0) & (answers != lineage)).any(axis=1))
+    told = answers[rows]
     for r in range(1, taxonomy.n_ranks):
+        here = told[:, r]
         for q in range(r):
-            here, above = answers[:, r], answers[:, q]
-            # of one lineage, if the finer answer's taxon at the rank above is the coarser answer
-            apart = np.flatnonzero((here >= 0) & (above >= 0) & (taxonomy.ancestor[:, q][here] != above))
-            fine, coarse = (taxonomy.ancestor[side[apart], : q + 1] for side in (here, above))
-            wrong[apart, r] |= ((fine != coarse) & (fine >= 0) & (coarse >= 0)).any(axis=1)
+            above = told[:, q]
+            fine, coarse = taxonomy.ancestor[here, : q + 1], taxonomy.ancestor[above, : q + 1]
+            differ = ((fine != coarse) & (fine >= 0) & (coarse >= 0)).any(axis=1)
+            wrong[rows, r] |= (here >= 0) & (above >= 0) & differ
     return wrong
 
 

@@ -1,6 +1,8 @@
 """The probability that candidates give to the taxa above them."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from taxoeval.metrics._probability import blocks, candidate_probability
 from taxoeval.metrics._shapes import taxon_ids
 from taxoeval.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
@@ -126,8 +131,19 @@ class CandidateTree:
         """
         mass = np.zeros((len(self.taxon), len(probability)))
         mass[self.column] = probability.T
+        for parent, children in self._sums_of_children:
+            mass[parent] += children @ mass
+        return mass
+
+    @cached_property
+    def _sums_of_children(self) -> "tuple[tuple[Ids, csr_matrix], ...]":
+        """The parents of each level, from the deepest, and the matrix that adds up the children of each."""
+        from scipy.sparse import csr_matrix
+
+        found = []
         for level in self.levels:
             above = self.parent[level]
             starts = np.flatnonzero(np.r_[True, above[1:] != above[:-1]])
-            mass[above[starts]] += np.add.reduceat(mass[level], starts, axis=0)
-        return mass
+            entries = (np.ones(len(level)), level, np.append(starts, len(level)))
+            found.append((above[starts], csr_matrix(entries, shape=(len(starts), len(self.taxon)))))
+        return tuple(found)

@@ -1,6 +1,6 @@
 """The first half of the one road of every task: probabilities of candidates → answers at every rank, by every rule."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.decoding import Decoder, decoder_name, sums_of, tempered
+from taxoeval.decoding.nodes import blocks as pieces
+from taxoeval.decoding.piece import shared
 from taxoeval.parallel import in_threads
 from taxoeval.records import Predictions
 from taxoeval.tasks.fitting import Block, Rules
@@ -61,9 +63,10 @@ def predict(
     for rows, probability in blocks:
         positions.append(rows)
         flat = None if rules.temperature is None else tempered(probability, rules.temperature.value)
-        answer = partial(_answered, probability, flat, candidates, taxonomy, k)
-        for kept, found in zip(answers, in_threads(answer, rules.decoders), strict=True):
-            kept.append(found)
+        answer = partial(_answered, probability, flat, candidates, taxonomy, k, rules.decoders)
+        for found in in_threads(answer, pieces(len(rows), len(candidates))):
+            for kept, one in zip(answers, found, strict=True):
+                kept.append(one)
     rows = np.concatenate(positions)
     order = np.argsort(rows, kind="stable")
     rows = rows[order]
@@ -88,10 +91,17 @@ def _answered(
     candidates: NDArray[np.int64],
     taxonomy: Taxonomy,
     k: int,
-    decode: Decoder,
-) -> _Answer:
-    taxon, sure = decode(probability, candidates, taxonomy, k=k)
-    return taxon, sure, None if flat is None else sums_of(taxon[:, :, 0], flat, candidates, taxonomy)
+    decoders: Sequence[Decoder],
+    piece: slice,
+) -> list[_Answer]:
+    """What every decoder makes of some rows."""
+    some, found = probability[piece], []
+    with shared(some, candidates, taxonomy):
+        for decode in decoders:
+            taxon, sure = decode(some, candidates, taxonomy, k=k)
+            fitted = None if flat is None else sums_of(taxon[:, :, 0], flat[piece], candidates, taxonomy)
+            found.append((taxon, sure, fitted))
+    return found
 
 
 def _joined(parts: list[Floats | None], order: NDArray[np.int64]) -> Floats | None:

@@ -12,6 +12,7 @@ from taxoeval.tasks.answering import predict
 from taxoeval.tasks.base import Subject, TaskResult, normalised
 from taxoeval.tasks.decoding_report import Part, report_decoding
 from taxoeval.tasks.fitting import Block, fit_rules
+from taxoeval.tasks.gallery import nearest
 from taxoeval.tasks.groups import group_note, groups_of, n_groups, one_of_each
 from taxoeval.tasks.scoring import score_each
 
@@ -153,11 +154,10 @@ class Knn:
             cosine = units[rows] @ among.T
             if self.gallery is None:  # an image is no neighbour of itself, nor of its group
                 cosine[group[rows, None] == group[gallery]] = -np.inf
-            nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
-            similarity = np.take_along_axis(cosine, nearest, axis=1)
+            found, similarity = nearest(cosine, k)
             weight = np.exp((similarity - similarity.max(axis=1, keepdims=True)) / self.temperature)
             probability = np.zeros((len(rows), len(candidates)), dtype=np.float32)
-            np.add.at(probability, (np.arange(len(rows))[:, None], column[nearest]), weight)
+            np.add.at(probability, (np.arange(len(rows))[:, None], column[found]), weight)
             yield rows, probability / probability.sum(axis=1, keepdims=True)
 
 

@@ -130,26 +130,26 @@ def ranked(
         raise ValueError(f"{len(gallery)} items, {taxonomy.n_ranks} ranks: more than 16 million, or than 62")
     sizes = [one for one in sorted(set(k)) if one <= len(gallery) - itself] or [len(gallery) - itself]
     path = np.append(taxonomy.ancestor, np.full((1, taxonomy.n_ranks), -1, dtype=np.int32), axis=0)
-    of_item = path[taxon]
+    taxa, of_item, n_items = np.unique(taxon, return_inverse=True, return_counts=True)
     step = max(1, _BLOCK // len(gallery))
 
     def block(start: int) -> Ranked:
         rows = np.arange(start, min(start + step, len(queries)))
-        barred = np.zeros((len(rows), len(gallery)), dtype=bool)
-        if itself:
-            barred[np.arange(len(rows)), rows] = True
-        if leave_out is not None:
-            barred |= leave_out[rows, None] == leave_out[None]
-        truth = path[target[rows]]
-        shared = _shared(truth, of_item)
+        barred = _barred(rows, itself, leave_out)
+        own, of_query = np.unique(target[rows], return_inverse=True)
+        among = _shared(path[own], path[taxa])
+        shared = np.take(among, of_item, axis=1)[of_query]
+        count = _counts(among, n_items)[of_query]
+        np.subtract.at(count, (barred[0], shared[barred]), 1)
         shared[barred] = 0
-        order, shared = _sorted(queries[rows] @ gallery.T, barred, shared)
-        size = (~barred).sum(axis=1)
-        place = order[:, : sizes[-1]]
+        key = _sorted(queries[rows] @ gallery.T, barred, shared)
+        size = len(gallery) - np.bincount(barred[0], minlength=len(rows))
+        place = (key[:, : sizes[-1]] >> 8) & 0xFFFFFF
         first = np.where(np.arange(place.shape[1]) < size[:, None], taxon[place], -1)
+        shared, known = key.astype(np.uint8), path[target[rows]] >= 0  # the lowest eight bits
         return Ranked(
-            _every(truth >= 0, shared, size, sizes, first),
-            {r: _kin(truth[:, r : r + 2] >= 0, shared, size, sizes, first, r, taxonomy.n_ranks) for r in kin},
+            _every(known, shared, count, size, sizes, first),
+            {r: _kin(known[:, r : r + 2], shared, count, size, sizes, first, r, taxonomy.n_ranks) for r in kin},
         )
 
     return in_threads(block, range(0, len(queries), step))
@@ -158,22 +158,36 @@ def ranked(
 _UNSURE = 64  # added where the item's taxon below the shared one is unknown
 
 
-def _shared(truth: NDArray[np.int32], of_item: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """``(n, g)`` one more than the place of the finest rank a query and an item share, 0 for none; plus `_UNSURE`."""
-    found = np.zeros((len(truth), len(of_item)), dtype=np.uint8)
+def _barred(rows: Ints, itself: bool, leave_out: Ints | None) -> tuple[Ints, Ints]:
+    """Queries, by place among these rows, and the items that each does not find."""
+    if leave_out is not None:
+        query, item = np.nonzero(leave_out[rows, None] == leave_out[None])  # also itself
+        return query, item
+    return (np.arange(len(rows)), rows) if itself else (rows[:0], rows[:0])
+
+
+def _shared(truth: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """``(n, m)`` one more than the place of the finest rank two lineages share, 0 for none; plus `_UNSURE`."""
+    found = np.zeros((len(truth), len(other)), dtype=np.uint8)
     n_ranks = truth.shape[1]
     for r in range(n_ranks):
-        below = of_item[:, r + 1] < 0 if r + 1 < n_ranks else np.zeros(len(of_item), dtype=bool)
+        below = other[:, r + 1] < 0 if r + 1 < n_ranks else np.zeros(len(other), dtype=bool)
         code = (r + 1 + _UNSURE * below).astype(np.uint8)
-        same = (truth[:, r, None] == of_item[None, :, r]) & (truth[:, r, None] >= 0)
+        same = (truth[:, r, None] == other[None, :, r]) & (truth[:, r, None] >= 0)
         found = np.where(same, code[None], found)
     return found
 
 
-def _sorted(
-    cosine: NDArray[np.float32], barred: NDArray[np.bool_], shared: NDArray[np.uint8]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Places of the items, nearest first and barred ones last, and what they share, in that order."""
+def _counts(shared: NDArray[np.uint8], n_items: Ints) -> Ints:
+    """``(n, 2 * _UNSURE)`` items by what they share, from that of their taxa ``(n, m)``."""
+    found = np.zeros((len(shared), 2 * _UNSURE), dtype=np.int64)
+    for code in np.unique(shared):
+        found[:, code] = (shared == code) @ n_items
+    return found
+
+
+def _sorted(cosine: NDArray[np.float32], barred: tuple[Ints, Ints], shared: NDArray[np.uint8]) -> Ints:
+    """Keys of the items, nearest first and barred ones last: from the 9th bit on the place, below what they share."""
     bits = (cosine + np.float32(0)).view(np.int32)  # there is no -0 then, which would come after 0
     key = (~(bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF)))).astype(np.int64)
     key[barred] = np.iinfo(np.int32).max  # beyond every number
@@ -181,23 +195,27 @@ def _sorted(
     key |= np.arange(cosine.shape[1], dtype=np.int64)[None] << 8
     key |= shared
     key.sort(axis=1)
-    return (key >> 8) & 0xFFFFFF, (key & 0xFF).astype(np.uint8)
+    return key
 
 
 def _every(
-    known: NDArray[np.bool_], shared: NDArray[np.uint8], size: Ints, sizes: Sequence[int], first: Ints
+    known: NDArray[np.bool_], shared: NDArray[np.uint8], count: Ints, size: Ints, sizes: Sequence[int], first: Ints
 ) -> Ranking:
     """What the order is worth at every rank."""
     n, n_ranks = known.shape
     level = shared & (_UNSURE - 1)
+    of_level = count[:, :_UNSURE] + count[:, _UNSURE:]
     relevant, r_precision, map_at_r = (np.full((n, n_ranks), np.nan) for _ in range(3))
     precision = {one: np.full((n, n_ranks), np.nan) for one in sizes}
     for r in range(n_ranks):
-        hits = (level > r) & known[:, r, None]
-        row, place = np.divmod(np.flatnonzero(hits), hits.shape[1])
-        relevant[:, r], r_precision[:, r], map_at_r[:, r] = _until_r(row, place, n)
+        many = np.where(known[:, r], of_level[:, r + 1 :].sum(axis=1), 0)
+        width = int(many.max(initial=0))
+        place = np.arange(1, width + 1, dtype=np.int32)
+        hits = level[:, :width] > r
+        r_precision[:, r], map_at_r[:, r] = _until_r(hits, place[None], many)
+        relevant[:, r] = many
         for one in sizes:
-            precision[one][:, r] = hits[:, :one].mean(axis=1)
+            precision[one][:, r] = (level[:, :one] > r).mean(axis=1)
         for values in (relevant, *precision.values()):
             values[~known[:, r], r] = np.nan
     return Ranking(relevant, size, precision, r_precision, map_at_r, first)
@@ -206,6 +224,7 @@ def _every(
 def _kin(
     known: NDArray[np.bool_],
     shared: NDArray[np.uint8],
+    count: Ints,
     size: Ints,
     sizes: Sequence[int],
     first: Ints,
@@ -214,35 +233,36 @@ def _kin(
 ) -> Ranking:
     """What the order is worth at a rank, once all that shares the next finer one, or might, is taken out."""
     n, one_rank = len(known), (len(known), n_ranks)
-    level = shared & (_UNSURE - 1)
-    out = (level > rank + 1) | (shared == rank + 1 + _UNSURE)
     both = np.asarray(known.all(axis=1))
-    hits = (shared == rank + 1) & both[:, None]
-    at = np.flatnonzero(hits)
-    row, place = np.divmod(at, hits.shape[1])
-    place = place - np.cumsum(out, axis=1, dtype=np.int32).ravel()[at]
+    unsure = rank + 1 + _UNSURE
+    many = np.where(both, count[:, rank + 1], 0)
+    out_of = count[:, rank + 2 : _UNSURE].sum(axis=1) + count[:, unsure:].sum(axis=1)
+    width = int(np.where(both, np.maximum(many, sizes[-1]) + out_of, 0).max(initial=0))
+    near = shared[:, :width]
+    out = (near & (_UNSURE - 1) > rank + 1) | (near == unsure)
+    hits = (near == rank + 1) & both[:, None]
+    place = np.arange(1, out.shape[1] + 1, dtype=np.int32) - np.cumsum(out, axis=1, dtype=np.int32)
     relevant, r_precision, map_at_r = (np.full(one_rank, np.nan) for _ in range(3))
-    relevant[:, rank], r_precision[:, rank], map_at_r[:, rank] = _until_r(row, place, n)
+    relevant[:, rank] = np.where(both, many, np.nan)
+    r_precision[:, rank], map_at_r[:, rank] = _until_r(hits, place, many)
     precision = {one: np.full(one_rank, np.nan) for one in sizes}
-    some = relevant[:, rank] > 0
+    early = np.flatnonzero(hits & (place <= sizes[-1]))
+    row, at = early // max(width, 1), place.ravel()[early]
     for one in sizes:
-        share = np.bincount(row[place < one], minlength=n) / one
-        precision[one][:, rank] = np.where(some, share, np.nan)
-    relevant[~both, rank] = np.nan
-    return Ranking(relevant, size - out.sum(axis=1), precision, r_precision, map_at_r, first)
+        share = np.bincount(row[at <= one], minlength=n) / one
+        precision[one][:, rank] = np.where(many > 0, share, np.nan)
+    return Ranking(relevant, size - out_of, precision, r_precision, map_at_r, first)
 
 
-def _until_r(row: Ints, place: Ints, n: int) -> tuple[Floats, Floats, Floats]:
-    """How many hits each query has, R, and of its first R items the precision and its mean over hits (MAP@R).
+def _until_r(hits: NDArray[np.bool_], place: NDArray[np.int32], many: Ints) -> tuple[Floats, Floats]:
+    """Of the first R items of each query the precision and its mean over hits (MAP@R).
 
-    ``row`` and ``place`` say where the hits are, row by row, nearest first, places from 0.
+    ``hits`` ``(n, w)`` and their ``place`` from 1, nearest first; ``many`` ``(n,)`` is R, how many hits each has.
     """
-    relevant = np.bincount(row, minlength=n)
-    before = np.cumsum(relevant) - relevant
-    within = place < np.repeat(relevant, relevant)
-    counted, of_place = row[within], place[within]
-    ordinal = np.flatnonzero(within) - before[counted] + 1
-    whole = np.where(relevant > 0, relevant, np.nan)
-    hits = np.bincount(counted, minlength=n)
-    gain = np.bincount(counted, weights=ordinal / (of_place + 1), minlength=n)
-    return relevant.astype(np.float64), hits / whole, gain / whole
+    within = hits & (place <= many[:, None])
+    ordinal = np.cumsum(within, axis=1, dtype=np.int32)
+    whole = np.where(many > 0, many, np.nan)
+    found = ordinal.max(axis=1, initial=0)
+    ordinal *= within
+    gain = (ordinal / np.maximum(place, 1)).sum(axis=1)
+    return found / whole, gain / whole
