@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 
 from taxoeval import Taxonomy
+from taxoeval.structure import lca_levels
 from taxoeval.structure.lca_levels import LcaLevels
 from taxoeval.structure.lca_pairs import LcaPairs, Weighted
 from taxoeval.structure.nested import Nested
@@ -72,6 +73,16 @@ def test_levels_equal_nodes_also_with_labels_weighted_and_permuted(seed):
     np.testing.assert_allclose(levels.sums(x, one), by_node(x), atol=1e-9)
     np.testing.assert_allclose(levels.sums(x, weight), by_node(x * weight[:, None]), atol=1e-9)
     np.testing.assert_allclose(levels.sums(x, weight, order), by_node(x[order] * weight[:, None]), atol=1e-9)
+    orders = np.stack([order, rng.permutation(order), np.arange(len(order))])
+    for weights in (np.stack([weight, one, weight]), np.stack([weight, weight])):
+        found = levels.sums(x, weights, orders)
+        expected = [[by_node(x[o] * w[:, None]) for w in weights] for o in orders]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        np.testing.assert_allclose(levels.sums(x, weights), found[2], atol=1e-12)
+        with pytest.MonkeyPatch.context() as small:
+            small.setattr(lca_levels, "_HELD", 1)
+            np.testing.assert_allclose(levels.sums(x, weights, orders), found, atol=1e-12)
+    assert levels.sums(x, weight, orders[:0]).shape == (0, taxonomy.n_ranks + 1)
 
 
 @given(seed=seeds)
