@@ -61,7 +61,7 @@ class LcaLevels:
         m, g = len(pairs.parent), len(pairs.place)
         siblings = np.bincount(pairs.parent[pairs.counts], minlength=m + 1)
         child = np.flatnonzero(pairs.counts & (siblings[pairs.parent] > 1))
-        label, node = _members(pairs, child)
+        label, node = pairs.members(child)
         # what the children of a node hold together, and what each holds: in the same numbering, nodes then children
         row = np.concatenate([pairs.parent[node], m + 1 + node])
         column = np.concatenate([label, label])
@@ -160,14 +160,6 @@ def _in_layers(table: Any) -> tuple[Ints, Any, tuple[tuple[int, Any], ...]]:
         shape = (last - first, first)
         layers.append((first, csr_array((np.ones(here.sum()), (parent[here] - first, child[here])), shape=shape)))
     return order, direct, tuple(layers)
-
-
-def _members(pairs: LcaPairs, nodes: Ints) -> tuple[Ints, Ints]:
-    """All (label, node) such that the label lies in the subtree of one of the nodes."""
-    start = np.searchsorted(pairs.place, nodes)
-    count = np.searchsorted(pairs.place, nodes + pairs.size[nodes]) - start
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    return np.repeat(start, count) + within, np.repeat(nodes, count)
 
 
 def _same_sets(row: Ints, column: Ints, n_rows: int) -> Ints:
