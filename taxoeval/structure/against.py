@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taxoeval.structure.agreement import MEASURES, agreement
+from taxoeval.structure.agreement import MEASURES, Partition, agreement
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.record import ByRank
-from taxoeval.structure.shuffles import of_species, p_value
+from taxoeval.structure.shuffles import Shuffle, of_species, p_value
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_HELD = 1 << 18
+"""Images in shuffles looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +50,17 @@ class Against:
         n = int(used.sum())
         if self.reason or not n:
             return Compared.undefined(n, self.reason or "no image is in a cluster")
-        value = agreement(own[used], partition[used])
+        own, part = (np.unique(of[used], return_inverse=True)[1] for of in (own, partition))
+        value = agreement(own, part)
         if np.isnan(value).any():
             return Compared.undefined(n, "all images in clusters are of one taxon, or in one cluster")
-        label, part = self.label[used], partition[used]
-        ends = jackknife(
-            lambda kept: agreement(own[used][kept[label]], part[kept[label]]), int(self.label.max()) + 1, seed=self.seed
-        )
+        label = self.label[used]
+
+        def without(kept: NDArray[np.bool_]) -> Floats:
+            some = kept[label]
+            return np.asarray(Partition.of(part[some]).agreements(own[None, some])[0])
+
+        ends = jackknife(without, int(self.label.max()) + 1, seed=self.seed)
         null, p, why = self._shuffled(used, partition)
         return Compared(n, value, ends.low, ends.high, null, p, why)
 
@@ -67,9 +74,13 @@ class Against:
         if shuffle.untested:
             return nothing, nothing, shuffle.untested
         dealt = used & (shuffle.taxon[of_image] >= 0)
-        part, of_image, rng = partition[dealt], of_image[dealt], np.random.default_rng(self.seed)
-        value = agreement(shuffle.taxon[of_image], part)
-        drawn = np.array([agreement(shuffle.draw(rng)[of_image], part) for _ in range(self.permutations)])
+        of_image, rng = of_image[dealt], np.random.default_rng(self.seed)
+        taxa, code = np.unique(shuffle.taxon, return_inverse=True)
+        shuffle = Shuffle(code - int((taxa < 0).sum()), shuffle.stratum)
+        part = Partition.of(np.unique(partition[dealt], return_inverse=True)[1])
+        value = part.agreements(shuffle.taxon[None, of_image])[0]
+        deals = shuffle.deals(self.permutations, rng, max(1, _HELD // max(1, len(of_image))))
+        drawn = np.concatenate([part.agreements(taxon[:, of_image]) for taxon in deals])
         if np.isnan(value).any() or np.isnan(drawn).any():
             return nothing, nothing, "untested: the images whose species can be dealt out are in one taxon or cluster"
         return drawn.mean(axis=0), np.array([p_value(v, of) for v, of in zip(value, drawn.T, strict=True)]), ""

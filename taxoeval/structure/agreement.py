@@ -1,5 +1,7 @@
 """How far two partitions of the same images agree: three measures that are always read together."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MEASURES = ("AMI", "ARI", "V-measure")
+
+_TERMS = 1 << 16
+"""Terms of the expectation worked out at a time."""
 
 
 def agreement(one: Ints, other: Ints) -> Floats:
@@ -41,30 +46,86 @@ def agreement(one: Ints, other: Ints) -> Floats:
     >>> agreement(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 1, 1, 1, 1])).round(3)
     array([0.615, 0.444, 0.734])
     """
-    n = len(one)
-    _, row, a = np.unique(one, return_inverse=True, return_counts=True)
-    _, column, b = np.unique(other, return_inverse=True, return_counts=True)
-    if len(a) < 2 or len(b) < 2 or len(a) == len(b) == n:
-        return np.full(3, np.nan)
-    cell, both = np.unique(row * len(b) + column, return_counts=True)
-    at, of = np.divmod(cell, len(b))
-    information = float((both / n * np.log(n * both / (a[at] * b[of]))).sum())
-    entropy = (_entropy(a, n) + _entropy(b, n)) / 2
-    chance = expected_information(a, b)
-    pairs, pairs_a, pairs_b = (float((c * (c - 1.0)).sum()) for c in (both, a, b))
-    by_chance = pairs_a * pairs_b / (n * (n - 1.0))
-    return np.array(
-        [
-            (information - chance) / (entropy - chance),
-            (pairs - by_chance) / ((pairs_a + pairs_b) / 2 - by_chance),
-            information / entropy,
-        ]
-    )
+    row, column = (np.unique(part, return_inverse=True)[1] for part in (one, other))
+    return np.asarray(Partition.of(column).agreements(row[None])[0])
 
 
-def _entropy(count: Ints, n: int) -> float:
-    share = count / n
-    return float(-(share * np.log(share)).sum())
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """One partition, to compare many others with.
+
+    Attributes
+    ----------
+    part
+        ``(n,)`` the part of each image, numbered from 0.
+    size
+        Images of each part that has any.
+    chance
+        ``(n + 1,)`` what parts of each size, of the other partition, add to the mutual information expected by chance;
+        NaN where it has not been asked for yet.
+    """
+
+    part: Ints
+    size: Ints
+    chance: Floats
+
+    @classmethod
+    def of(cls, part: Ints) -> "Partition":
+        """From the parts of the images, numbers from 0."""
+        count = np.bincount(part)
+        return cls(part, count[count > 0], np.full(len(part) + 1, np.nan))
+
+    def agreements(self, others: Ints) -> Floats:
+        """`agreement` with each of several partitions.
+
+        Parameters
+        ----------
+        others
+            ``(p, n)`` the part of each image, numbered from 0.
+
+        Returns
+        -------
+        measures
+            ``(p, 3)``.
+
+        Examples
+        --------
+        >>> partition = Partition.of(np.array([0, 0, 1, 1, 1, 1]))
+        >>> partition.agreements(np.array([[0, 0, 1, 1, 2, 2], [0, 1, 0, 1, 0, 0]])).round(3)
+        array([[ 0.615,  0.444,  0.734],
+               [-0.193, -0.071,  0.048]])
+        """
+        (p, n), b = others.shape, self.size
+        found = np.full((p, 3), np.nan)
+        if n < 2:
+            return found
+        k, row = int(others.max()) + 1, np.arange(p)[:, None]
+        a = np.bincount((row * k + others).ravel(), minlength=p * k).reshape(p, k)
+        # images of one cell, of both partitions, stand next to each other
+        cell = np.sort((row * k + others) * (int(self.part.max()) + 1) + self.part, axis=1).ravel()
+        start = np.flatnonzero(np.diff(cell, prepend=-1))
+        both = np.diff(np.append(start, len(cell)))
+        times_log = np.arange(n + 1) * np.log(np.maximum(np.arange(n + 1), 1))
+        in_cells, in_pairs = (np.bincount(start // n, of, minlength=p) for of in (times_log[both], both * (both - 1.0)))
+        in_a, in_b = times_log[a].sum(axis=1), times_log[b].sum()
+        information = times_log[n] / n + (in_cells - in_a - in_b) / n
+        entropy = times_log[n] / n - (in_a + in_b) / (2 * n)
+        chance = self._by_chance(a)
+        pairs_a, pairs_b = (a * (a - 1.0)).sum(axis=1), (b * (b - 1.0)).sum()
+        pairs = pairs_a * pairs_b / (n * (n - 1.0))
+        parts = (a > 0).sum(axis=1)
+        told = (parts > 1) & (len(b) > 1) & ~((parts == n) & (len(b) == n))
+        np.divide(information - chance, entropy - chance, out=found[:, 0], where=told)
+        np.divide(in_pairs - pairs, (pairs_a + pairs_b) / 2 - pairs, out=found[:, 1], where=told)
+        np.divide(information, entropy, out=found[:, 2], where=told)
+        return found
+
+    def _by_chance(self, a: Ints) -> Floats:
+        """``(p,)`` mutual information expected of partitions with parts of sizes ``a (p, k)``."""
+        new = np.unique(a)
+        new = new[np.isnan(self.chance[new])]
+        self.chance[new] = expected_by_size(new, self.size)
+        return np.asarray(self.chance[a].sum(axis=1))
 
 
 def expected_information(a: Ints, b: Ints) -> float:
@@ -75,18 +136,29 @@ def expected_information(a: Ints, b: Ints) -> float:
     >>> round(expected_information(np.array([2, 2]), np.array([2, 2])), 4)  # log 2 in one of three deals
     0.231
     """
-    n = int(a.sum())
-    size_a, times_a = np.unique(a, return_counts=True)
+    size, times = np.unique(a, return_counts=True)
+    return float(times @ expected_by_size(size, b))
+
+
+def expected_by_size(size: Ints, b: Ints) -> Floats:
+    """What a part of each ``size (s,)`` adds to that mean, whatever the other parts of its partition."""
+    n = int(b.sum())
     size_b, times_b = np.unique(b, return_counts=True)
-    x, y = (part.ravel() for part in np.meshgrid(size_a, size_b, indexing="ij"))
-    times = np.outer(times_a, times_b).ravel()
-    low = np.maximum(1, x + y - n)
-    terms = np.minimum(x, y) - low + 1
-    pair = np.repeat(np.arange(len(x)), terms)
-    both = np.arange(len(pair)) - np.repeat(np.cumsum(terms) - terms, terms) + low[pair]
-    x, y = x[pair], y[pair]
+    found = np.zeros(len(size))
     log = np.log(np.maximum(np.arange(n + 1), 1))
-    factorial = np.cumsum(log)
-    chance = factorial[x] + factorial[y] + factorial[n - x] + factorial[n - y] - factorial[n] - factorial[both]
-    chance -= factorial[x - both] + factorial[y - both] + factorial[n - x - y + both]
-    return float((times[pair] * both / n * (log[n] + log[both] - log[x] - log[y]) * np.exp(chance)).sum())
+    times_log, factorial = np.arange(n + 1) * log, np.cumsum(log)
+    terms = np.minimum(size[:, None], size_b).sum(axis=1)  # at most
+    for at in np.split(np.arange(len(size)), np.flatnonzero(np.diff(np.cumsum(terms) // _TERMS)) + 1):
+        x, y = (part.ravel() for part in np.meshgrid(size[at], size_b, indexing="ij"))
+        low = np.maximum(1, x + y - n)
+        held = np.maximum(np.minimum(x, y) - low + 1, 0)
+        pair = np.repeat(np.arange(len(x)), held)
+        both = np.arange(len(pair)) - np.repeat(np.cumsum(held) - held - low, held)
+        always = factorial[x] + factorial[y] + factorial[n - x] + factorial[n - y] - factorial[n]
+        chance = always[pair] - factorial[both] - factorial[x[pair] - both]
+        chance -= factorial[y[pair] - both] + factorial[(n - x - y)[pair] + both]
+        mean = np.bincount(pair, np.exp(chance) * times_log[both], minlength=len(x)) / n
+        # the mean of what both hold is x y / n
+        mean += (x / n) * (y / n) * (log[n] - log[x] - log[y])
+        found[at] = mean.reshape(-1, len(size_b)) @ times_b
+    return found

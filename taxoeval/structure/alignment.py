@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from taxoeval.metrics.statistics import student
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.lca_pairs import LcaPairs
+from taxoeval.structure.lca_squares import LcaSquares
 from taxoeval.structure.nested import Nested
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import Rows, taxon_sums
@@ -88,19 +89,14 @@ def alignment_by_rank(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, *,
     sums = taxon_sums(vectors, taxon, taxonomy)
     pairs = LcaPairs.of(sums.taxon, taxonomy, strict=True)
     groups = [np.unique(column[column >= 0]) for column in Nested(pairs).taxa_of_labels.T]
-    n = sums.count.astype(np.float64)
+    squares, n = LcaSquares.of(pairs, sums.total), sums.count.astype(np.float64)
 
     def within(kept: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Sum of cosines over ordered pairs of different images, and the number of these, ``(m + 1,)`` by taxon."""
-        k = kept.astype(np.float64)
-        total = pairs.below(sums.total * k[:, None])
-        product = np.einsum("ij,ij->i", total, total) - pairs.below(sums.square * k)
-        count = pairs.below(n * k)
-        whole, images = (sums.total * k[:, None]).sum(axis=0), (n * k).sum()
-        return (
-            np.append(product, whole @ whole - (sums.square * k).sum()),
-            np.append(count * (count - 1), images * (images - 1)),
-        )
+        k, found = kept.astype(np.float64), squares.keep(kept)
+        below = pairs.below(np.stack([sums.square * k, n * k], axis=1))
+        own, count = np.vstack([below, [(sums.square * k).sum(), (n * k).sum()]]).T
+        return np.append(found[: len(pairs.parent)], found[-1]) - own, count * (count - 1)
 
     def over_pairs(kept: NDArray[np.bool_]) -> Floats:
         product, count = within(kept)

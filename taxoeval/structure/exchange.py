@@ -17,7 +17,7 @@ ENOUGH = 20
 _GRAM = 2048
 """Most parts of a stratum of which all inner products are held: 32 MB."""
 
-_GATHERED = 1 << 22
+_GATHERED = 1 << 19
 """Inner products gathered at a time."""
 
 
@@ -94,24 +94,48 @@ class Exchange:
         deal = np.vstack([as_it_is, rng.permuted(np.tile(as_it_is, (permutations, 1)), axis=1)])
         start = np.flatnonzero(np.diff(self.taxon[part], prepend=-1))
         size = np.diff(np.append(start, n))
-        if n <= _GRAM and (size**2).sum() <= n * d:
-            return _by_products(mean @ mean.T, deal, start, size)
-        own, others = np.einsum("ij,ij->i", mean, mean), np.maximum(size - 1, 1)
-        found = np.empty(len(deal))
-        for i, order in enumerate(deal):
-            total = np.add.reduceat(mean[order], start)
-            products = np.einsum("ij,ij->i", total, total) - np.add.reduceat(own[order], start)
-            found[i] = (products / others)[size > 1].sum()
+        # what costs less, as measured: to gather k**2 / 2 inner products, or to add up k vectors
+        small = (size > 1) & (n <= _GRAM) & (6 * size <= d) & (40 * size**2 <= n * d)
+        found = _by_products(mean, deal, start[small], size[small])
+        own = np.einsum("ij,ij->i", mean, mean)
+        for first, k in zip(start[(size > 1) & ~small], size[(size > 1) & ~small], strict=True):
+            held = deal[:, first : first + k]
+            square = _squares_of_sums(mean, held)
+            found += (square - own.take(held).sum(axis=1)) / (k - 1)
         return found
 
 
-def _by_products(product: Floats, deal: Ints, start: Ints, size: Ints) -> Floats:
-    """The same from the inner products of the parts: less work than sums of vectors where taxa have few parts."""
-    np.fill_diagonal(product, 0.0)
-    found = np.zeros(len(deal))
-    for first, k in zip(start[size > 1], size[size > 1], strict=True):
-        step = max(1, _GATHERED // int(k) ** 2)
-        for a in range(0, len(deal), step):
-            held = deal[a : a + step, first : first + k]
-            found[a : a + step] += product[held[:, :, None], held[:, None, :]].sum(axis=(1, 2)) / (k - 1)
+def _by_products(mean: Floats, deal: Ints, start: Ints, size: Ints) -> Floats:
+    """``(deals,)`` sum over taxa of the inner products of two of their parts, by ``k - 1``, from all inner products."""
+    found, n = np.zeros(len(deal)), len(mean)
+    if not len(size):
+        return found
+    product = (mean @ mean.T).ravel()
+    pairs = [np.triu_indices(k, 1) for k in size.tolist()]
+    one, other = (np.concatenate([first + pair[i] for first, pair in zip(start, pairs, strict=True)]) for i in (0, 1))
+    share = np.repeat(2 / (size - 1), size * (size - 1) // 2)
+    step = max(1, _GATHERED // len(one))
+    for a in range(0, len(deal), step):
+        some = deal[a : a + step]
+        found[a : a + step] = product.take(some.take(one, axis=1) * n + some.take(other, axis=1)) @ share
+    return found
+
+
+def _squares_of_sums(mean: Floats, held: Ints) -> Floats:
+    """``(deals,)`` squared length of the sum of the parts held by one taxon in each deal, ``held (deals, k)``."""
+    from scipy.sparse import csr_array
+
+    (deals, k), n = held.shape, len(mean)
+    found = np.empty(deals)
+    step = max(1, _GATHERED // n)
+    for a in range(0, deals, step):
+        some = held[a : a + step]
+        if 6 * k > n:
+            member = np.zeros((len(some), n))
+            np.put_along_axis(member, some, 1.0, axis=1)
+            total = member @ mean
+        else:
+            end = np.arange(len(some) + 1) * k
+            total = csr_array((np.ones(some.size), some.ravel(), end), shape=(len(some), n)) @ mean
+        found[a : a + step] = np.einsum("ij,ij->i", total, total)
     return found

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError
 from taxoeval.metrics.statistics import student
-from taxoeval.structure.knn_graph import knn_graph
+from taxoeval.structure.nearest_cosines import nearest_cosines, nearest_in_samples
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import Rows, blocks, checked
 from taxoeval.taxonomy import Taxonomy
@@ -25,6 +25,8 @@ _SAME = 1e-6
 """Distances up to this are what single precision leaves of zero."""
 _MOST = 8192
 """Images of the largest sample of the curve."""
+_SMALL = 512
+"""Images of a sample up to which many samples are looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,26 +179,32 @@ def _different(vectors: Rows, labels: Ints) -> tuple[NDArray[Any], Ints, int]:
     units = np.empty(vectors.shape, dtype=np.result_type(np.asarray(vectors[0:1]), np.float32))
     for rows, block in blocks(vectors):
         units[rows] = block + 0.0  # -0 becomes 0
-    first: dict[bytes, int] = {}
-    for i, unit in enumerate(units):
-        if unit.any():
-            first.setdefault(blake2b(unit.tobytes(), digest_size=16).digest(), i)
-    kept = np.array(list(first.values()), dtype=np.int64)
+    whole = units.view(np.dtype(f"u{units.dtype.itemsize}")).sum(axis=1, dtype=np.uint64)  # equal for equal vectors
+    _, code, times = np.unique(whole, return_inverse=True, return_counts=True)
+    different = np.asarray(units.any(axis=1))
+    seen: set[bytes] = set()
+    for i in np.flatnonzero(different & (times[code] > 1)):
+        mark = blake2b(units[i].tobytes(), digest_size=16).digest()
+        different[i] = mark not in seen
+        seen.add(mark)
+    kept = np.flatnonzero(different)
     left_out = len(units) - len(kept)
     return (units[kept], labels[kept], left_out) if left_out else (units, labels, 0)
 
 
 def _logs(units: NDArray[Any], rows: Ints, images: int, draws: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
     """Logarithms of the ratios in samples of some rows, one after the other; and the row of each."""
-    logs, of = [], []
-    for _ in range(draws if images < len(rows) else 1):
-        drawn = rng.choice(rows, images, replace=False) if images < len(rows) else rows
-        cosine = knn_graph(units[drawn].astype(np.float64), 2).cosine
-        first, second = np.sqrt(np.maximum(2 - 2 * cosine, 0.0)).T
-        apart = first > _SAME
-        logs.append(np.log(second[apart] / first[apart]))
-        of.append(drawn[apart])
-    return np.concatenate(logs), np.concatenate(of)
+    if images < len(rows):
+        drawn = np.stack([rng.choice(rows, images, replace=False) for _ in range(draws)])
+    else:
+        drawn = rows[None]
+    if images > _SMALL:
+        cosine = np.stack([nearest_cosines(units[sample], 2) for sample in drawn])
+    else:
+        cosine = nearest_in_samples(units, drawn, 2)
+    first, second = np.sqrt(np.maximum(2 - 2 * cosine, 0.0)).reshape(-1, 2).T
+    apart = first > _SAME
+    return np.log(second[apart] / first[apart]), drawn.ravel()[apart]
 
 
 def _of_rank(units: NDArray[Any], own: NDArray[Any], images: int, of_taxon: Floats, rng: np.random.Generator) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from taxoeval.errors import TaxoevalError
 from taxoeval.structure.sums import Rows, blocks
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Numbers = NDArray[np.floating]
 
@@ -86,8 +87,7 @@ def knn_graph(vectors: Rows, k: int, *, group: NDArray[Any] | None = None) -> Kn
     for rows, block in blocks(vectors):
         units[rows] = block
         total += block.sum(axis=0)
-    if total @ total > n * n * (1 - 1e-12):
-        raise TaxoevalError("all vectors point the same way: none is nearer than another")
+    all_alike(total, n)
     code = None if group is None else groups(group, n)
     best = _Best.empty(n, k, units.dtype)
     edges = np.linspace(0, n, -(-n // _TILE) + 1).astype(np.int64).tolist()
@@ -108,6 +108,12 @@ def knn_graph(vectors: Rows, k: int, *, group: NDArray[Any] | None = None) -> Kn
     order = np.lexsort((best.neighbour, -best.cosine), axis=1)
     neighbour = np.take_along_axis(best.neighbour, order, axis=1)
     return KnnGraph(neighbour, np.clip(np.take_along_axis(best.cosine, order, axis=1), None, 1.0), code)
+
+
+def all_alike(total: Floats, n: int) -> None:
+    """Raise `TaxoevalError` if ``n`` unit vectors with this sum all point the same way."""
+    if total @ total > n * n * (1 - 1e-12):
+        raise TaxoevalError("all vectors point the same way: none is nearer than another")
 
 
 def groups(group: NDArray[Any], n: int) -> Ints:

@@ -133,6 +133,13 @@ class LcaPairs:
         """``(g,)`` whether a label is of the finest rank."""
         return np.asarray(self.rank[self.place] == self.n_ranks - 1)
 
+    def members(self, nodes: Ints) -> tuple[Ints, Ints]:
+        """All (label, node) such that the label lies in the subtree of one of the nodes."""
+        start = np.searchsorted(self.place, nodes)
+        count = np.searchsorted(self.place, nodes + self.size[nodes]) - start
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(start, count) + within, np.repeat(nodes, count)
+
     def below(self, of_label: Floats) -> Floats:
         """Sum over the labels of each subtree, ``(g, ...)`` to ``(m, ...)``: labels in preorder make it a slice."""
         running = np.concatenate([np.zeros_like(of_label[:1]), np.cumsum(of_label, axis=0)])
@@ -165,8 +172,15 @@ class LcaPairs:
         other = one if of_other is None else self.below(of_other)
         return np.asarray(np.einsum("ij,ij->i", edges @ one, edges @ other) - edges @ np.einsum("ij,ij->i", one, other))
 
-    def sums(self, of: Weighted) -> tuple[Floats, Floats, Floats]:
+    def sums(self, of: Weighted, product: Floats | None = None) -> tuple[Floats, Floats, Floats]:
         """Weights, inner products and squared lengths over ordered pairs of different images, by where they meet.
+
+        Parameters
+        ----------
+        of
+            The images.
+        product
+            ``(m + 1,)`` what `between` gives for their totals, if it is known.
 
         Returns
         -------
@@ -175,7 +189,8 @@ class LcaPairs:
             the squared length of the first image. At a node of the finest rank, of the pairs of its own images.
         """
         one = of.weight[:, None]
-        weight, product, square = self.between(one), self.between(of.total), self.between(of.square[:, None], one)
+        weight, square = self.between(one), self.between(of.square[:, None], one)
+        product = self.between(of.total) if product is None else product.copy()
         at = self.place[self.whole]
         weight[at] = (of.weight**2 - of.self_weight)[self.whole]
         product[at] = (np.einsum("ij,ij->i", of.total, of.total) - of.self_product)[self.whole]

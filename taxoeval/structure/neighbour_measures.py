@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taxoeval.structure.shuffles import of_species, p_value
+from taxoeval.structure.shuffles import Shuffle, of_species, p_value
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_HELD = 1 << 18
+"""Neighbours in shuffles looked at together."""
 
 
 def purity(own: Ints, of_neighbour: Ints, mates: Ints | Floats) -> Floats:
@@ -130,26 +133,6 @@ class Sampled:
     label: Ints
     alike: Ints
 
-    def means(self, own: Ints) -> tuple[float, float]:
-        """Mean kappa over images and over taxa if ``own (n,)`` were their taxa.
-
-        Not purity, which is the higher the more unequal the taxa are in size, whatever the neighbours.
-        """
-        of_taxon = np.bincount(own[own >= 0], minlength=1)
-        taxon = own[self.position]
-        mates = np.where(taxon >= 0, of_taxon[taxon] - self.alike, 0)
-        of_neighbour = np.where(self.neighbour >= 0, own[self.neighbour], -1)
-        value = purity(taxon, of_neighbour, mates)[:, -1]
-        chance = mates / max(1, of_taxon.sum() - 1)
-        used = ~np.isnan(value) & (chance < 1)
-        if not used.any():
-            return float("nan"), float("nan")
-        weight, taxon, value, chance = self.weight[used], taxon[used], value[used], chance[used]
-        by = np.bincount(taxon, weights=weight)
-        total = np.bincount(taxon, weights=weight * (value - chance) / (1 - chance))
-        over_images = (weight * (value - chance)).sum() / (weight * (1 - chance)).sum()
-        return float(over_images), float((total[by > 0] / by[by > 0]).mean())
-
     def compare(
         self, lineage: Ints, place: int, permutations: int, rng: np.random.Generator
     ) -> tuple[Floats, Floats, str]:
@@ -161,7 +144,86 @@ class Sampled:
         dealt, of_image = of_species(lineage, place, self.label)
         if dealt.untested:
             return nothing, nothing, dealt.untested
-        value = self.means(dealt.taxon[of_image])
-        drawn = np.array([self.means(dealt.draw(rng)[of_image]) for _ in range(permutations)])
+        taxa, code = np.unique(dealt.taxon, return_inverse=True)
+        dealt = Shuffle(code - int((taxa < 0).sum()), dealt.stratum)
+        kappa = Kappa.of(self, dealt.taxon, of_image)
+        value = kappa.means(dealt.taxon[None])[0]
+        deals = dealt.deals(permutations, rng, max(1, _HELD // self.neighbour.size))
+        drawn = np.concatenate([kappa.means(taxon) for taxon in deals])
         p = np.array([p_value(v, null) for v, null in zip(value, drawn.T, strict=True)])
         return drawn.mean(axis=0), p, ""
+
+
+@dataclass(frozen=True, eq=False)
+class Kappa:
+    """Mean kappa of the images of a sample if taxa were dealt out to ``m`` parts, each an image or all of a species.
+
+    Not purity, which is the higher the more unequal the taxa are in size, whatever the neighbours. Of which images the
+    taxon is known holds for every shuffle, and so does which neighbours count.
+
+    Attributes
+    ----------
+    part, of_neighbour
+        ``(s,)`` and ``(k, s)`` the part of each image and of its neighbours.
+    turn
+        ``(k, s)`` how many neighbours of known taxon there are up to each; ``k + 1`` where its own is not, or the
+        image's.
+    known
+        ``(s,)`` how many there are in all.
+    alike, weight
+        ``(s,)`` see `Sampled`; the first is higher than the number of images where the taxon of the image is unknown.
+    count
+        ``(m,)`` images of each part.
+    """
+
+    part: Ints
+    of_neighbour: Ints
+    turn: Ints
+    known: Ints
+    alike: Ints
+    weight: Floats
+    count: Ints
+
+    @classmethod
+    def of(cls, sampled: Sampled, taxon: Ints, of_image: Ints) -> "Kappa":
+        """Of a sample, with any ``taxon (m,)`` of the parts and ``of_image (n,)`` the part of every image."""
+        neighbour, part = sampled.neighbour.T, of_image[sampled.position]
+        seen = (neighbour >= 0) & (taxon[of_image[neighbour]] >= 0) & (taxon[part] >= 0)
+        turn = np.where(seen, np.cumsum(seen, axis=0), len(seen) + 1)
+        alike = np.where(taxon[part] >= 0, sampled.alike, len(of_image) + 1)
+        count = np.bincount(of_image, minlength=len(taxon))
+        return cls(part, of_image[neighbour], turn, seen.sum(axis=0), alike, sampled.weight, count)
+
+    def means(self, taxon: Ints) -> Floats:
+        """``(b, 2)`` mean kappa over images and over taxa.
+
+        Parameters
+        ----------
+        taxon
+            ``(b, m)`` the taxa of the parts, numbered from 0, in each of ``b`` shuffles; ``-1`` where unknown.
+        """
+        b, (k, s) = len(taxon), self.turn.shape
+        taxa, row = int(taxon.max(initial=0)) + 1, np.arange(b)[:, None]
+        known = np.flatnonzero(taxon[0] >= 0)
+        held = np.tile(self.count[known], b)
+        of_taxon = np.bincount((row * taxa + taxon[:, known]).ravel(), held, minlength=b * taxa).reshape(b, taxa)
+        own = taxon.take(self.part, axis=1)
+        mates = np.maximum(of_taxon[row, own] - self.alike, 0)
+        few = taxon.astype(np.int32)
+        same = few.take(self.of_neighbour.ravel(), axis=1).reshape(b, k, s) == few.take(self.part, axis=1)[:, None]
+        same &= self.turn.astype(np.int32) <= np.minimum(mates, k).astype(np.int32)[:, None]
+        looked = np.minimum(self.known, mates)
+        value = same.view(np.uint8).sum(axis=1, dtype=np.uint8 if k < 256 else np.int64) / np.maximum(looked, 1)
+        chance = mates / max(1, self.count[known].sum() - 1)
+        used = (looked > 0) & (chance < 1)
+        gain, most = (np.where(used, self.weight * of, 0.0) for of in (value - chance, 1 - chance))
+        found = np.full((b, 2), np.nan)
+        np.divide(gain.sum(axis=1), most.sum(axis=1), out=found[:, 0], where=used.any(axis=1))
+        kappa = np.divide(gain, 1 - chance, out=np.zeros((b, s)), where=used)
+        total, by = (
+            np.bincount((row * taxa + own)[used], of[used], minlength=b * taxa).reshape(b, taxa)
+            for of in (kappa, np.broadcast_to(self.weight, (b, s)))
+        )
+        mean = np.divide(total, by, out=np.zeros((b, taxa)), where=by > 0)
+        np.divide(mean.sum(axis=1), (by > 0).sum(axis=1), out=found[:, 1], where=used.any(axis=1))
+        return found

@@ -81,14 +81,14 @@ class Nested:
         found = [form[np.unique(column)].sum() + of.square[column < 0].sum() for column in self.taxa_of_labels.T]
         return np.array([*found, of.square.sum()])
 
-    def half_distances(self, of: Weighted) -> Floats:
+    def half_distances(self, of: Weighted, product: Floats | None = None) -> Floats:
         """``(n_ranks + 2,)`` half the mean squared distance of two images that meet at each level, without bias.
 
         NaN for a level at which no two images are known to meet; the last, of an image and itself, is zero. See
-        `taxoeval.structure.variance` for the method.
+        `taxoeval.structure.variance` for the method, and `LcaPairs.sums` for the product.
         """
         levels = self.pairs.n_ranks + 2
-        weight, product, square = self.pairs.sums(of)
+        weight, product, square = self.pairs.sums(of, product)
         weight = np.concatenate([weight, of.self_weight])
         distance = np.concatenate([square - product, np.zeros(len(self.pairs.place))])
         meet = np.concatenate([self.pairs.level, np.full(len(self.pairs.place), levels - 1)])

@@ -38,10 +38,12 @@ def rows_at(vectors: Rows, positions: Ints, *, unit: bool = True) -> Floats:
     """
     n, d = vectors.shape
     step = max(1, (1 << 22) // max(1, d))
-    found = [np.empty((0, d))]
+    found, filled = np.empty((len(positions), d)), 0
     for first in range(0, n, step):
         inside = positions[np.searchsorted(positions, first) : np.searchsorted(positions, first + step)] - first
         if len(inside):
             kept = np.asarray(vectors[first : min(n, first + step)])[inside]
-            found.extend(block for _, block in blocks(kept, unit=unit))
-    return np.concatenate(found)
+            for _, block in blocks(kept, unit=unit):
+                found[filled : filled + len(block)] = block
+                filled += len(block)
+    return found

@@ -1,5 +1,6 @@
 """What a statistic would be if the taxonomy were none: the same parts, dealt out to the same taxa at random."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, lgamma, log
@@ -12,6 +13,10 @@ Ints = NDArray[np.int64]
 
 ENOUGH = 20
 """Ways to deal the parts out below which no p could reach 0.05."""
+
+
+_HELD = 1 << 20
+"""Parts dealt out at a time: 8 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +60,28 @@ class Shuffle:
 
     def draw(self, rng: np.random.Generator) -> Ints:
         """``(m,)`` the taxon of each part, dealt anew."""
-        order = self._known[np.lexsort((rng.random(len(self._known)), self.stratum[self._known]))]
-        dealt = self.taxon.copy()
-        dealt[self._place] = self.taxon[order]
-        return dealt
+        return np.asarray(next(self.deals(1, rng))[0])
+
+    def deals(self, number: int, rng: np.random.Generator, at_a_time: int = 1 << 30) -> Iterator[Ints]:
+        """So many draws, ``(b, m)`` at a time; the same as by `draw`, one after the other.
+
+        Examples
+        --------
+        >>> shuffle = Shuffle(np.array([7, 7, 8, 8, -1]), np.zeros(5, dtype=int))
+        >>> [dealt.shape for dealt in shuffle.deals(5, np.random.default_rng(0), at_a_time=3)]
+        [(3, 5), (2, 5)]
+        """
+        known = len(self._known)
+        of_known = np.argsort(self.stratum[self._known], kind="stable")
+        stratum = np.unique(self.stratum[self._place], return_inverse=True)[1]
+        step = max(1, min(at_a_time, _HELD // max(1, known)))
+        for first in range(0, number, step):
+            key = rng.random((min(step, number - first), known))
+            if known and stratum[-1]:
+                key = key.take(of_known, axis=1) + stratum
+            dealt = np.tile(self.taxon, (len(key), 1))
+            dealt[:, self._place] = self.taxon[self._place[np.argsort(key, axis=1)]]
+            yield dealt
 
     @cached_property
     def log_ways(self) -> float:

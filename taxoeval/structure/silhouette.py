@@ -124,14 +124,13 @@ def silhouette(
     alone = np.stack([np.isin(at.own, np.flatnonzero(at.count == 1))[code] for at in ranks], axis=1)
     rows: list[ByRank] = []
     per_taxon = []
-    for values, siblings in zip(both, (False, True), strict=True):
+    null = shuffled(ranks, sums, *follow, permutations=permutations, rng=rng)
+    for values, beside, name in zip(both, null, ("silhouette", "silhouette among siblings"), strict=True):
         several = np.where(alone, np.nan, values)
         reason = [_undefined(at, column) for at, column in zip(ranks, several.T, strict=True)]
         for why, column, other in zip(reason, values.T, several.T, strict=True):
             if why:
                 column[:], other[:] = np.nan, np.nan
-        beside = shuffled(ranks, sums, follow[0], follow[1], siblings=siblings, permutations=permutations, rng=rng)
-        name = "silhouette among siblings" if siblings else "silhouette"
         zeros, gone = (
             [why or _alone(at, note) for why, at in zip(reason, ranks, strict=True)]
             for note in ("images are alone in their taxon and count 0", "taxa have one image and are left out")

@@ -64,11 +64,11 @@ def silhouettes(
     a = 1 - np.divide(inside, n_own - 1, out=np.ones_like(inside), where=n_own > 1)
     product /= count.astype(product.dtype)[:, None]
     product[own, image] = -np.inf
-    everywhere = _silhouette(a, 1 - base - product.max(axis=0).astype(np.float64), n_own)
+    everywhere = score(a, 1 - base - product.max(axis=0).astype(np.float64), n_own)
     if parent is None:
         return everywhere, np.full_like(a, np.nan)
     start = np.flatnonzero(np.diff(parent, prepend=-2))
-    siblings = _silhouette(a, 1 - base - _highest(product, start, own), n_own)
+    siblings = score(a, 1 - base - _highest(product, start, own), n_own)
     siblings[parent[own] < 0] = np.nan
     return everywhere, siblings
 
@@ -84,7 +84,8 @@ def _highest(product: NDArray[np.floating], start: Ints, own: Ints) -> Floats:
     return np.asarray(np.maximum.reduceat(product[row, image], first), dtype=np.float64)
 
 
-def _silhouette(a: Floats, b: Floats, n_own: Ints | Floats) -> Floats:
+def score(a: Floats, b: Floats, n_own: Ints | Floats) -> Floats:
+    """``(b - a) / max(a, b)``: 0 where an image is alone or both are 0; NaN where ``b`` is infinite."""
     larger = np.maximum(a, b)
     undefined = np.isinf(b)
     b = np.where(undefined, 0.0, b)

@@ -1,6 +1,5 @@
 """How similar are two images, by the rank of the finest taxon they share? Exact, without looking at any pair."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +24,7 @@ WAYS = 20
 SHORT = 1e-6
 """Squared length below which a centred vector is taken to have this one."""
 
-_KINDS = (
-    ("cosine", False, "images"),
-    ("cosine, species pairs", False, "species"),
-    ("centred cosine", True, "images"),
-    ("centred cosine, species pairs", True, "species"),
-)
+_KINDS = ("cosine", "cosine, species pairs", "centred cosine", "centred cosine, species pairs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,22 +132,15 @@ def similarity_by_lca(
     centred = taxon_sums(vectors, taxon, taxonomy, centre=place.mean(axis=0))
     pairs = LcaPairs.of(raw.taxon, taxonomy, strict=False)
     tree = LcaLevels.of(pairs)
-    kinds = [
-        _Kind.of(centred if centre else raw, weights, pairs.whole, tree, place if centre else None)
-        for _, centre, weights in _KINDS
-    ]
-    value = _means(kinds)
-    interval = jackknife(lambda kept: _means([kind.keep(kept) for kind in kinds]), len(raw.taxon), seed=seed)
-    counts = np.stack([kind.weights() for kind in kinds])
-    permuted = [
-        [kind.mean(weights, order) for kind, weights in zip(kinds, counts, strict=True)]
-        for order in _orders(pairs.whole, permutations, seed)
-    ]
-    null, band, p = _against(value, np.array(permuted).reshape(-1, *value.shape))
-    doubtful, left_out = _unsure(counts[0], kinds[0], raw)
+    spaces = [_Space.of(raw, pairs.whole, tree), _Space.of(centred, pairs.whole, tree, place)]
+    value = _means(spaces)
+    interval = jackknife(lambda kept: _means([space.keep(kept) for space in spaces]), len(raw.taxon), seed=seed)
+    counts = np.concatenate([space.weights() for space in spaces])
+    null, band, p = _against(value, _means(spaces, _orders(pairs.whole, permutations, seed)))
+    doubtful, left_out = _unsure(counts[0], raw)
     return SimilarityByLca(
         rows=_rows(taxonomy.ranks, value, interval, null, p, counts),
-        kinds=tuple(name for name, _, _ in _KINDS),
+        kinds=_KINDS,
         levels=(NOTHING, *taxonomy.ranks),
         value=value,
         low=interval.low,
@@ -168,33 +155,36 @@ def similarity_by_lca(
 
 
 @dataclass(frozen=True, eq=False)
-class _Kind:
-    """One way to weight pairs, ready to be averaged by level."""
+class _Space:
+    """Vectors, raw or centred, with both ways to weight pairs: by image and by species."""
 
     tree: LcaLevels
     vector: Floats
     """``(g, d)`` mean of each label."""
     weight: Floats
-    """``(g,)``; that of a pair of labels is the product."""
+    """``(2, g)``; that of a pair of labels is the product."""
     within: Floats
-    """``(g,)`` weighted sum over the pairs within each label."""
+    """``(2, g)`` weighted sum over the pairs within each label."""
     within_weight: Floats
     place: Floats | None = None
     """``(g, d)`` mean of each label before the mean over labels was taken off, for centred vectors."""
 
     @classmethod
-    def of(
-        cls, sums: TaxonSums, weights: str, whole: NDArray[np.bool_], tree: LcaLevels, place: Floats | None
-    ) -> "_Kind":
+    def of(cls, sums: TaxonSums, whole: NDArray[np.bool_], tree: LcaLevels, place: Floats | None = None) -> "_Space":
         n = sums.count.astype(np.float64)
         ordered = np.where(whole, n * (n - 1), 0.0)
         within = np.where(whole, np.einsum("ij,ij->i", sums.total, sums.total) - sums.square, 0.0)
-        if weights == "images":
-            return cls(tree, sums.total / n[:, None], n, within, ordered, place)
         mean = np.divide(within, ordered, out=np.zeros_like(n), where=ordered > 0)
-        return cls(tree, sums.total / n[:, None], np.ones_like(n), mean, (ordered > 0).astype(np.float64), place)
+        return cls(
+            tree,
+            sums.total / n[:, None],
+            np.stack([n, np.ones_like(n)]),
+            np.stack([within, mean]),
+            np.stack([ordered, ordered > 0]),
+            place,
+        )
 
-    def keep(self, kept: NDArray[np.bool_]) -> "_Kind":
+    def keep(self, kept: NDArray[np.bool_]) -> "_Space":
         """The same without the pairs of the other labels.
 
         Vectors less the mean of fewer labels would need another pass over the images. As that mean has moved by little,
@@ -205,32 +195,32 @@ class _Kind:
             centre = self.place.mean(axis=0)
             length = np.sqrt(np.maximum(1 - 2 * self.place @ centre + centre @ centre, SHORT))
             vector = vector - (self.place[kept].mean(axis=0) - centre) / length[:, None]
-        return _Kind(self.tree, vector, self.weight * kept, self.within * kept, self.within_weight * kept)
+        return _Space(self.tree, vector, self.weight * kept, self.within * kept, self.within_weight * kept)
 
     def weights(self) -> Floats:
-        """``(n_ranks + 1,)`` what the pairs of each level weigh, either way round."""
-        weight = self.tree.sums(np.ones((len(self.weight), 1)), self.weight)
-        weight[-1] += self.within_weight.sum()
+        """``(2, n_ranks + 1)`` what the pairs of each level weigh, either way round."""
+        weight = self.tree.sums(np.ones((len(self.vector), 1)), self.weight)
+        weight[:, -1] += self.within_weight.sum(axis=1)
         return weight
 
-    def mean(self, weights: Floats, order: Ints | None = None) -> Floats:
-        """``(n_ranks + 1,)`` with the vectors of labels exchanged if an order is given; `weights` as just above."""
-        product = self.tree.sums(self.vector, self.weight, order)
-        product[-1] += self.within.sum()
-        return np.asarray(np.divide(product, weights, out=np.full(len(weights), np.nan), where=weights > 0.5))
+    def means(self, orders: Ints | None) -> Floats:
+        """``(2, n_ranks + 1)``; ``(b, 2, n_ranks + 1)`` with the vectors of labels exchanged by ``orders (b, g)``."""
+        product, weights = self.tree.sums(self.vector, self.weight, orders), self.weights()
+        product[..., -1] += self.within.sum(axis=1)
+        return np.asarray(np.divide(product, weights, out=np.full(product.shape, np.nan), where=weights > 0.5))
 
 
-def _means(kinds: list[_Kind]) -> Floats:
-    return np.stack([kind.mean(kind.weights()) for kind in kinds])
+def _means(spaces: list[_Space], orders: Ints | None = None) -> Floats:
+    return np.concatenate([space.means(orders) for space in spaces], axis=-2)
 
 
-def _orders(whole: NDArray[np.bool_], permutations: int, seed: int) -> Iterator[Ints]:
-    """Labels with the species among them permuted."""
+def _orders(whole: NDArray[np.bool_], permutations: int, seed: int) -> Ints:
+    """``(permutations, g)`` labels with the species among them permuted."""
     rng = np.random.default_rng(seed)
-    species, order = np.flatnonzero(whole), np.arange(len(whole))
-    for _ in range(permutations):
+    species, orders = np.flatnonzero(whole), np.tile(np.arange(len(whole)), (permutations, 1))
+    for order in orders:
         order[species] = rng.permutation(species)
-        yield order.copy()
+    return orders
 
 
 def _against(value: Floats, permuted: Floats) -> tuple[Floats, Floats, Floats]:
@@ -248,11 +238,10 @@ def _against(value: Floats, permuted: Floats) -> tuple[Floats, Floats, Floats]:
     return null, band, p
 
 
-def _unsure(weight: Floats, kind: _Kind, sums: TaxonSums) -> tuple[Floats, float]:
+def _unsure(weight: Floats, sums: TaxonSums) -> tuple[Floats, float]:
     """Share of the pairs of each level that may share more, and of all pairs that are at none."""
-    strict = LcaLevels.of(LcaPairs.of(sums.taxon, sums.taxonomy, strict=True)).sums(
-        np.ones((len(kind.weight), 1)), kind.weight
-    )
+    n = sums.count.astype(np.float64)
+    strict = LcaLevels.of(LcaPairs.of(sums.taxon, sums.taxonomy, strict=True)).sums(np.ones((len(n), 1)), n)
     strict[-1] = weight[-1]
     doubtful = np.divide(weight - strict, weight, out=np.full(len(weight), np.nan), where=weight > 0)
     every = float(sums.n) * (sums.n - 1)
@@ -263,9 +252,9 @@ def _rows(
     ranks: tuple[str, ...], value: Floats, interval: Jackknife, null: Floats, p: Floats, counts: Floats
 ) -> tuple[ByRank, ...]:
     rows = []
-    for i, (name, _, weights) in enumerate(_KINDS):
+    for i, name in enumerate(_KINDS):
         number = counts[i] / 2
-        if weights == "species":
+        if i % 2:  # over species, not pairs of images
             number[-1] *= 2
         for at, names, called in ((slice(1, None), ranks, name), (slice(0, 1), ("",), f"{name}, {NOTHING}")):
             rows.append(

@@ -14,8 +14,8 @@ from taxoeval.taxonomy import Taxonomy
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_BLOCK = 1 << 22
-"""Numbers read at a time: 32 MB of float64."""
+_BLOCK = 1 << 19
+"""Numbers read at a time: 4 MB of float64, which stay in the cache of a processor."""
 
 
 class Rows(Protocol):
@@ -46,7 +46,7 @@ def blocks(
         ``(d,)`` taken off every row (after it has been divided by its length, and it is divided by its new length
         again), or None.
     size
-        Rows of a block; by default as many as make 32 MB.
+        Rows of a block; by default as many as make 4 MB.
 
     Yields
     ------
@@ -71,21 +71,25 @@ def blocks(
     for first in range(0, n, step):
         rows = slice(first, min(n, first + step))
         block = np.array(vectors[rows], dtype=np.float64)
-        if not np.isfinite(block).all():
-            bad = first + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
-            raise TaxoevalError(f"vector {bad} of {n} holds NaN or infinity; compute the embeddings again")
+        length = _length(block)
+        if not np.isfinite(length).all():  # or the numbers are too large for a length
+            bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
+            if len(bad):
+                raise TaxoevalError(
+                    f"vector {first + bad[0]} of {n} holds NaN or infinity; compute the embeddings again"
+                )
         if unit:
-            _shorten(block)
+            np.divide(block, length, out=block, where=length > 0)
         if centre is not None:
             block -= centre
             if unit:
-                _shorten(block)
+                length = _length(block)
+                np.divide(block, length, out=block, where=length > 0)
         yield rows, block
 
 
-def _shorten(block: Floats) -> None:
-    length = np.sqrt(np.einsum("ij,ij->i", block, block))[:, None]
-    np.divide(block, length, out=block, where=length > 0)
+def _length(block: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", block, block))[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +179,7 @@ def taxon_sums(
         present, place = np.unique(of, return_inverse=True)
         gather = csr_array((np.ones(len(of)), (place, np.arange(len(of)))), shape=(len(present), len(of)))
         total[present] += gather @ block
-        square += np.bincount(of, weights=np.einsum("ij,ij->i", block, block), minlength=len(taxa))
+        square[present] += np.bincount(place, weights=np.einsum("ij,ij->i", block, block))
     return TaxonSums(taxa, np.bincount(code, minlength=len(taxa)), total, square, taxonomy)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from taxoeval.structure.exchange import Exchange
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.lca_pairs import LcaPairs, Weighted
+from taxoeval.structure.lca_squares import LcaSquares
 from taxoeval.structure.nested import Nested
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sampling import few_of_each, rows_at
@@ -148,14 +149,21 @@ def variance_by_rank(
     sums = taxon_sums(vectors, taxon, taxonomy, unit=unit)
     of = Weighted.of(sums, weights)
     nested = Nested(LcaPairs.of(sums.taxon, taxonomy, strict=True))
-    component, total = _components(nested, of)
+    squares = LcaSquares.of(nested.pairs, of.total)
+    apart = nested.half_distances(of)
+    component, total = _components(apart, of)
     share = _over(component, total)
-    interval = jackknife(lambda kept: _over(*_components(nested, of.keep(kept))), len(sums.taxon), seed=seed)
+
+    def without(kept: NDArray[np.bool_]) -> Floats:
+        some, product = of.keep(kept), squares.between(squares.keep(kept))
+        return _over(*_components(nested.half_distances(some, product), some))
+
+    interval = jackknife(without, len(sums.taxon), seed=seed)
     forms = nested.raw(of)
     spread = forms[-1] - forms[0]
     raw = _over(np.diff(forms), spread if spread > SAME * forms[-1] else 0.0)
     levels, ranks, sizes = (*taxonomy.ranks, WITHIN), taxonomy.ranks, nested.sizes(of)
-    reason = _reasons(nested, of, total, levels)
+    reason = _reasons(apart, total, levels)
     labels = np.asarray(taxon, dtype=np.int64)
     p, untested = _tests(vectors, labels, nested.pairs, sums, of, unit, permutations, seed)
     undefined = np.isnan(share[:-1])
@@ -199,9 +207,8 @@ def variance_by_rank(
     return VarianceByRank(rows, levels, component, share, raw, total)
 
 
-def _components(nested: Nested, of: Weighted) -> tuple[Floats, float]:
+def _components(apart: Floats, of: Weighted) -> tuple[Floats, float]:
     """``(n_ranks + 1,)`` components, NaN where not told apart, and what all of them hold together."""
-    apart = nested.half_distances(of)
     total = float(apart[~np.isnan(apart)][0])
     return -np.diff(apart), total if total > SAME * of.square.sum() / of.weight.sum() else 0.0
 
@@ -210,9 +217,8 @@ def _over(part: Floats, whole: float) -> Floats:
     return part / whole if whole > 0 else np.full(len(part), np.nan)
 
 
-def _reasons(nested: Nested, of: Weighted, total: float, levels: tuple[str, ...]) -> list[str]:
+def _reasons(apart: Floats, total: float, levels: tuple[str, ...]) -> list[str]:
     """``(n_ranks + 1,)`` why a share is NaN, with the share of what it cannot be told from."""
-    apart = nested.half_distances(of)
     known = np.flatnonzero(~np.isnan(apart))
     return [_reason(i, apart, known, total, levels) for i in range(len(levels))]
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import hypergeom
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, v_measure_score
 
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
-from taxoeval.structure.agreement import agreement, expected_information
+from taxoeval.structure.agreement import Partition, agreement, expected_by_size, expected_information
 from taxoeval.structure.clusters import clusters
 from tests.structure.planted import planted, row
 
@@ -38,6 +39,38 @@ def test_expected_information_is_that_of_shuffles():
 
     drawn = [information(one, rng.permutation(other)) for _ in range(3000)]
     assert abs(np.mean(drawn) - expected) < 4 * np.std(drawn) / np.sqrt(3000)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 60])
+def test_many_partitions_at_once_agree_as_one_by_one(monkeypatch, n):
+    monkeypatch.setattr("taxoeval.structure.agreement._TERMS", 20)
+    rng = np.random.default_rng(n)
+    others = np.stack([rng.integers(0, k, n) * step for k, step in ((1, 1), (2, 5), (4, 1), (n, 1), (9, 2))])
+    others = np.vstack([others, np.arange(n)])
+    for part in (rng.integers(0, 5, n), rng.integers(0, 2, n) * 3, np.arange(n), np.zeros(n, dtype=int)):
+        partition = Partition.of(part)
+        found = partition.agreements(others)
+        np.testing.assert_array_equal(partition.agreements(others[::-1]), found[::-1])  # what it has learnt stays true
+        for measures, other in zip(found, others, strict=True):
+            several = [len(set(one.tolist())) for one in (part, other)]
+            if min(several) < 2 or several == [n, n]:
+                assert np.isnan(measures).all()
+                continue
+            scores = [
+                score(other, part) for score in (adjusted_mutual_info_score, adjusted_rand_score, v_measure_score)
+            ]
+            np.testing.assert_allclose(measures, scores, atol=1e-12)
+
+
+def test_what_a_part_adds_is_the_mean_over_the_hypergeometric_distribution():
+    b = np.array([1, 3, 3, 8])
+    for size, found in zip([0, 1, 5, 14], expected_by_size(np.array([0, 1, 5, 14]), b), strict=True):
+        expected = sum(
+            hypergeom.pmf(k, 15, size, y) * k / 15 * np.log(15 * k / (size * y))
+            for y in b
+            for k in range(1, min(size, y) + 1)
+        )
+        assert found == pytest.approx(expected, abs=1e-14)
 
 
 def test_golden_values_of_two_pairs():

@@ -5,7 +5,8 @@ import pytest
 
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
-from taxoeval.structure.intrinsic_dimension import intrinsic_dimension, two_nn
+from taxoeval.structure.intrinsic_dimension import _different, intrinsic_dimension, two_nn
+from taxoeval.structure.nearest_cosines import nearest_cosines, nearest_in_samples
 from tests.structure.planted import planted, row
 
 ONE = Taxonomy.from_lineages([("a",), ("b",)], ranks=("species",))
@@ -102,3 +103,42 @@ def test_odd_input_has_a_reason_or_an_error():
         intrinsic_dimension(vectors, np.arange(20) % 2, ONE, images=3)
     with pytest.raises(TaxoevalError, match="holds NaN"):
         intrinsic_dimension(np.full((20, 3), np.nan), np.arange(20) % 2, ONE)
+
+
+def slow_cosines(units, k):
+    units = np.asarray(units, dtype=np.float64)
+    units = units / np.linalg.norm(units, axis=1, keepdims=True)
+    cosine = units @ units.T
+    np.fill_diagonal(cosine, -np.inf)
+    return np.minimum(-np.sort(-cosine, axis=1)[:, :k], 1)
+
+
+@pytest.mark.parametrize("cone", [0.0, 30.0, 1e4])
+@pytest.mark.parametrize("copies", [0, 20])
+def test_nearest_cosines_are_those_of_double_precision(cone, copies):
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(180, 16)) + cone  # in a narrow cone single precision cannot tell them apart
+    vectors[:copies] = vectors[0]
+    for units in (vectors, vectors.astype(np.float32)):
+        expected = slow_cosines(units, 2)
+        np.testing.assert_allclose(nearest_cosines(units, 2), expected, rtol=0, atol=1e-14)
+        drawn = np.stack([rng.choice(180, 30, replace=False) for _ in range(5)])
+        samples = nearest_in_samples(units, drawn, 2)
+        for rows, found in zip(drawn, samples, strict=True):
+            np.testing.assert_allclose(found, slow_cosines(units[rows], 2), rtol=0, atol=1e-14)
+
+
+def test_only_equal_vectors_are_duplicates():
+    vectors = np.eye(4)[[0, 1, 2, 3, 1, 0, 0]] * np.array([1.0, 2, 3, 4, 5, 6, -1])[:, None]
+    vectors = np.concatenate([vectors, [[0.6, 0.8, 0, 0], [0.8, 0.6, 0, 0]]])  # the same numbers at other places
+    units, labels, left_out = _different(vectors, np.arange(9))
+    assert left_out == 2
+    assert labels.tolist() == [0, 1, 2, 3, 6, 7, 8]
+    assert len(units) == 7
+
+
+def test_samples_that_all_point_the_same_way_are_an_error():
+    with pytest.raises(TaxoevalError, match="same way"):
+        nearest_in_samples(np.ones((9, 3)), np.arange(9)[None], 2)
+    with pytest.raises(TaxoevalError, match="same way"):
+        nearest_cosines(np.ones((90, 3)), 2)

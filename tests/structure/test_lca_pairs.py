@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 
 from taxoeval import Taxonomy
+from taxoeval.structure import lca_levels
 from taxoeval.structure.lca_levels import LcaLevels
 from taxoeval.structure.lca_pairs import LcaPairs, Weighted
+from taxoeval.structure.lca_squares import LcaSquares
 from taxoeval.structure.nested import Nested
 from taxoeval.structure.sums import taxon_sums
 from tests.metrics.zoo import at_rank, climb, random_taxonomy, seeds
@@ -72,6 +74,34 @@ def test_levels_equal_nodes_also_with_labels_weighted_and_permuted(seed):
     np.testing.assert_allclose(levels.sums(x, one), by_node(x), atol=1e-9)
     np.testing.assert_allclose(levels.sums(x, weight), by_node(x * weight[:, None]), atol=1e-9)
     np.testing.assert_allclose(levels.sums(x, weight, order), by_node(x[order] * weight[:, None]), atol=1e-9)
+    orders = np.stack([order, rng.permutation(order), np.arange(len(order))])
+    for weights in (np.stack([weight, one, weight]), np.stack([weight, weight])):
+        found = levels.sums(x, weights, orders)
+        expected = [[by_node(x[o] * w[:, None]) for w in weights] for o in orders]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        np.testing.assert_allclose(levels.sums(x, weights), found[2], atol=1e-12)
+        with pytest.MonkeyPatch.context() as small:
+            small.setattr(lca_levels, "_HELD", 1)
+            np.testing.assert_allclose(levels.sums(x, weights, orders), found, atol=1e-12)
+    assert levels.sums(x, weight, orders[:0]).shape == (0, taxonomy.n_ranks + 1)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@given(seed=seeds)
+def test_squares_without_some_labels_are_those_of_the_others(strict, seed):
+    vectors, taxon, taxonomy = images(seed)
+    sums, rng = taxon_sums(vectors, taxon, taxonomy), np.random.default_rng(seed)
+    pairs = LcaPairs.of(sums.taxon, taxonomy, strict=strict)
+    squares, m = LcaSquares.of(pairs, sums.total), len(pairs.parent)
+    some = rng.random(len(sums.taxon)) < 0.7
+    for kept in (some, ~some, np.ones_like(some), np.zeros_like(some)):
+        total, square = sums.total * kept[:, None], squares.keep(kept)
+        np.testing.assert_allclose(square[:m], (pairs.below(total) ** 2).sum(axis=1), atol=1e-9)
+        np.testing.assert_allclose(square[-1], (total.sum(axis=0) ** 2).sum(), atol=1e-9)
+        np.testing.assert_allclose(squares.between(square), pairs.between(total), atol=1e-9)
+        of = Weighted.of(sums, "species").keep(kept)
+        plain, given = pairs.sums(of), pairs.sums(of, pairs.between(of.total))
+        np.testing.assert_array_equal(plain, given)
 
 
 @given(seed=seeds)

@@ -11,8 +11,9 @@ from sklearn.neighbors import NearestNeighbors
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
 from taxoeval.structure.knn_graph import KnnGraph, knn_graph
-from taxoeval.structure.neighbour_measures import candidates, pairs_by_rank
+from taxoeval.structure.neighbour_measures import Kappa, Sampled, candidates, pairs_by_rank, purity
 from taxoeval.structure.neighbours import neighbours, neighbours_of
+from taxoeval.structure.shuffles import Shuffle
 from tests.structure.planted import planted, row
 
 
@@ -227,3 +228,37 @@ def test_kappa_of_species_alone_is_that_of_its_shuffles():
     assert kappa.null[2] == pytest.approx(kappa.value[2], abs=0.1)
     assert kappa.p[2] > 0.05
     assert abs(kappa.null[3]) < 0.05  # images dealt out to species
+
+
+def one_shuffle(sampled, own):
+    """Mean kappa over images and over taxa if ``own (n,)`` were the taxa of the images: purity less what chance has."""
+    of_taxon = np.bincount(own[own >= 0], minlength=1)
+    taxon = own[sampled.position]
+    mates = np.where(taxon >= 0, of_taxon[taxon] - sampled.alike, 0)
+    value = purity(taxon, np.where(sampled.neighbour >= 0, own[sampled.neighbour], -1), mates)[:, -1]
+    chance = mates / max(1, of_taxon.sum() - 1)
+    used = ~np.isnan(value) & (chance < 1)
+    weight, taxon, gain, most = sampled.weight[used], taxon[used], (value - chance)[used], 1 - chance[used]
+    of_taxa = [np.average((gain / most)[taxon == t], weights=weight[taxon == t]) for t in np.unique(taxon)]
+    return (weight @ gain) / (weight @ most), np.mean(of_taxa)
+
+
+@pytest.mark.parametrize("k", [1, 6, 300])  # 300: more than a byte counts
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("by", ["species", "images"])
+def test_kappa_of_many_shuffles_is_that_of_each(k, holes, by):
+    rng = np.random.default_rng(k)
+    n = 400 if k > 255 else 60
+    label = np.sort(rng.choice(12, n, p=np.arange(1, 13) / 78))
+    position = np.sort(rng.choice(n, 25, replace=False))
+    neighbour = np.stack([rng.permutation(np.delete(np.arange(n), i))[:k] for i in position])
+    neighbour[rng.random(neighbour.shape) < 0.1 * holes] = -1
+    sampled = Sampled(position, rng.integers(1, 4, 25) * 1.0, neighbour, label, rng.integers(1, 4, 25))
+    of_image = label if by == "species" else np.arange(n)
+    taxon = rng.integers(0, 4, of_image.max() + 1)
+    taxon[rng.random(len(taxon)) < 0.2 * holes] = -1
+    shuffle = Shuffle(taxon, np.zeros_like(taxon))
+    kappa = Kappa.of(sampled, taxon, of_image)
+    dealt = np.vstack([taxon, *shuffle.deals(8, rng, 3)])
+    expected = [one_shuffle(sampled, taxa[of_image]) for taxa in dealt]
+    np.testing.assert_allclose(kappa.means(dealt), expected, rtol=1e-12, atol=1e-12)

@@ -44,6 +44,22 @@ def test_a_draw_stays_in_its_stratum_and_keeps_the_unknown():
     assert len(seen) == 9  # 3 x 3 of them
 
 
+@pytest.mark.parametrize("strata", [1, 3])
+def test_many_draws_are_those_of_one_after_the_other(strata):
+    rng = np.random.default_rng(2)
+    shuffle = Shuffle(rng.integers(-1, 5, 40), rng.integers(0, strata, 40) * 7 - 8)
+    known = np.flatnonzero(shuffle.taxon >= 0)
+    place = known[np.argsort(shuffle.stratum[known], kind="stable")]
+    many, one = np.random.default_rng(5), np.random.default_rng(5)
+    for dealt in np.concatenate(list(shuffle.deals(11, many, at_a_time=4))):
+        expected = shuffle.taxon.copy()
+        expected[place] = shuffle.taxon[known[np.lexsort((one.random(len(known)), shuffle.stratum[known]))]]
+        np.testing.assert_array_equal(dealt, expected)
+    assert many.random() == one.random()
+    assert list(Shuffle(np.full(3, -1), np.zeros(3, dtype=int)).draw(one)) == [-1, -1, -1]
+    assert not list(shuffle.deals(0, one))
+
+
 def test_all_draws_are_equally_likely():
     shuffle = Shuffle(np.array([0, 0, 1, 1]), np.zeros(4, dtype=int))
     rng = np.random.default_rng(1)

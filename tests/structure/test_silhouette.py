@@ -9,7 +9,10 @@ from sklearn.metrics import silhouette_samples
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
 from taxoeval.structure.followed_images import spread_out, whole_groups
+from taxoeval.structure.shuffles import Shuffle
 from taxoeval.structure.silhouette import silhouette
+from taxoeval.structure.silhouette_null import Parts
+from taxoeval.structure.silhouette_scores import silhouettes
 from tests.structure.planted import planted, row
 
 
@@ -191,3 +194,53 @@ def test_samples_hold_all_labels_and_whole_groups():
     group = np.array([0, 1, 1, 2])[label]
     whole = whole_groups(group, label, np.random.default_rng(0), 20)
     assert {1, 2} <= set(label[whole].tolist())  # the group of two labels comes first
+
+
+def one_shuffle(parts, taxon):
+    """Mean silhouette over images and over taxa with the parts dealt out so, from all taxa of every image."""
+    k = int(taxon.max()) + 1
+    gather = (np.arange(k)[:, None] == taxon).astype(float)
+    own = taxon[parts.part]
+    seen = own >= 0
+    count = gather @ parts.count
+    pair = silhouettes(gather @ parts.product[:, seen], count, own[seen], parts.square[seen], parts.parent)
+    value = pair[0] if parts.parent is None else pair[1]
+    used = ~np.isnan(value)
+    own, value, weight = own[seen][used], value[used], parts.weight[seen][used]
+    several = count[own] > 1
+    of_taxa = [np.average(value[own == t], weights=weight[own == t]) for t in np.unique(own[several])]
+    return np.average(value, weights=weight), np.mean(of_taxa) if of_taxa else np.nan
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 1000), siblings=st.booleans(), holes=st.booleans(), at_a_time=st.sampled_from([1, 4, 100]))
+def test_many_shuffles_at_once_are_the_shuffles_one_by_one(seed, siblings, holes, at_a_time):
+    rng = np.random.default_rng(seed)
+    parent = np.array([-1, 0, 0, 0, 3, 5, 5]) if siblings else None  # of unknown parent, several, alone, two
+    taxon = np.r_[np.arange(7), rng.choice(7, 13, p=[0.1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1])]
+    stratum = np.zeros(20, dtype=int) if parent is None else parent[taxon]
+    taxon = np.where(holes & (np.arange(20) > 16), -1, taxon)
+    vectors = rng.normal(size=(60, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    of = np.r_[np.arange(20), rng.integers(0, 20, 40)]
+    sums = np.stack([vectors[of == part].sum(axis=0) for part in range(20)])
+    weight = rng.integers(1, 5, 60).astype(float)
+    parts = Parts(
+        Shuffle(taxon, stratum), sums @ vectors.T, np.bincount(of), of, weight, (vectors**2).sum(axis=1), parent
+    )
+    dealt = np.concatenate(list(parts.shuffle.deals(9, np.random.default_rng(seed), at_a_time)))
+    found = parts.means(np.vstack([taxon, dealt]))
+    np.testing.assert_allclose(found, [one_shuffle(parts, taxa) for taxa in (taxon, *dealt)], rtol=1e-10)
+
+
+def test_nothing_to_compare_has_no_mean():
+    alone = Parts(
+        Shuffle(np.array([0, 0, 1]), np.array([0, 0, 1])),
+        np.eye(3),
+        np.ones(3, dtype=int),
+        np.arange(3),
+        np.ones(3),
+        np.ones(3),
+        np.array([4, 9]),
+    )
+    assert np.isnan(alone.means(alone.shuffle.taxon[None])).all()

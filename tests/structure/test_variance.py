@@ -251,3 +251,20 @@ def test_sample_takes_rare_species_first_and_reads_by_slices():
     x = np.random.default_rng(1).standard_normal((53, 4))
     np.testing.assert_array_equal(rows_at(x, chosen, unit=False), x[chosen])
     assert rows_at(x, chosen[:0]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("d", [3, 40])
+@pytest.mark.parametrize("sizes", [(2, 1, 1), (9, 2, 3, 1, 1), (7, 7), (30, 2, 2), (4,) * 15, (3, 60)])
+@pytest.mark.parametrize("gram", [0, 2048])
+def test_exchange_is_its_definition_for_taxa_of_all_sizes(monkeypatch, d, sizes, gram):
+    monkeypatch.setattr("taxoeval.structure.exchange._GRAM", gram)
+    monkeypatch.setattr("taxoeval.structure.exchange._GATHERED", 300)
+    taxon = np.repeat(np.arange(len(sizes)), sizes)
+    mean = np.random.default_rng(0).standard_normal((len(taxon), d))
+    found = Exchange.of(mean, taxon, np.zeros_like(taxon))._dealt(slice(0, len(taxon)), 11, np.random.default_rng(1))
+    orders = np.random.default_rng(1).permuted(np.tile(np.arange(len(taxon)), (11, 1)), axis=1)
+    for value, order in zip(found, [np.arange(len(taxon)), *orders], strict=True):
+        inner = mean[order] @ mean[order].T
+        np.fill_diagonal(inner, 0)
+        expected = sum(inner[np.ix_(taxon == t, taxon == t)].sum() / (k - 1) for t, k in enumerate(sizes) if k > 1)
+        assert value == pytest.approx(expected, rel=1e-9, abs=1e-9)
