@@ -9,7 +9,7 @@ from taxoeval.metrics.statistics import student
 from taxoeval.structure.arrangements import ENOUGH, log_arrangements
 from taxoeval.structure.centroids import Centroids, upper
 from taxoeval.structure.pair_correlation import level_ranks, midranks, pair_correlations
-from taxoeval.structure.permuted_pairs import permuted_correlations
+from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.shuffles import p_value
 
@@ -145,5 +145,5 @@ def _clades(taxon: Ints, least: int) -> list[tuple[int, slice]]:
 
 def _permuted(tree: NDArray[np.int8], space: Floats, permutations: int, rng: np.random.Generator) -> Floats:
     """``(permutations,)`` Spearman's correlations with the species permuted."""
-    orders = rng.permuted(np.tile(np.arange(len(tree)), (permutations, 1)), axis=1)
+    orders = permutations_of(len(tree), permutations, rng)
     return permuted_correlations(tree, level_ranks(upper(tree)), midranks(upper(space)), orders)

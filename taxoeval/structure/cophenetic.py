@@ -13,6 +13,7 @@ from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.mantel import MOST, why_undefined
 from taxoeval.structure.pair_correlation import correlation
+from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.shuffles import p_value
 from taxoeval.structure.sums import Rows
@@ -123,11 +124,12 @@ def cophenetic(
 
     interval = jackknife(without, len(found), seed=seed)
     null = _clouds(found, method, clouds if not np.isnan(value[0]) else 0, seed)
-    p = (p_value(float(value[0]), null), _agreement_p(found, ranks, tree, permutations, seed))
+    along, orders = upper(tree.distance()), permutations_of(len(found), permutations, seed)
+    p = (p_value(float(value[0]), null), _agreement_p(found, ranks, along, float(value[1]), orders))
     means = (null.mean() if len(null) else np.nan, 0.0)
     why = (
         "fewer than 3 species, or all equally far apart in space" if np.isnan(value[0]) else "",
-        why_undefined(upper(ranks), upper(tree.distance())),
+        why_undefined(upper(ranks), along),
     )
     rows = [
         ByRank.of(
@@ -157,15 +159,11 @@ def _both(distance: Floats, ranks: NDArray[np.int8], tree: Dendrogram) -> Floats
     return np.array([correlation(along, side) if np.ptp(side) > 1e-12 else np.nan for side in sides])
 
 
-def _agreement_p(found: Centroids, ranks: NDArray[np.int8], tree: Dendrogram, permutations: int, seed: int) -> float:
-    from skbio.stats.distance import mantel
-
-    along = tree.distance()
+def _agreement_p(found: Centroids, ranks: NDArray[np.int8], along: Floats, value: float, orders: Ints) -> float:
     few = log_arrangements(found.taxonomy, found.species)[-1] < np.log(ENOUGH) - 1e-9
-    if few or not permutations or why_undefined(upper(ranks), upper(along)):
+    if few or why_undefined(upper(ranks), along):
         return float("nan")
-    along = np.maximum(along, along.T)
-    return float(mantel(along, ranks, "pearson", permutations, alternative="greater", seed=seed)[1])
+    return p_value(value, permuted_correlations(ranks, np.arange(ranks.max() + 1.0), along, orders))
 
 
 def _clouds(found: Centroids, method: Method, clouds: int, seed: int) -> Floats:

@@ -11,7 +11,7 @@ from taxoeval.structure.centroids import Centroids, centroids, tree_distance, up
 from taxoeval.structure.clade_mantel import CladeMantel, clade_mantel
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.pair_correlation import KINDS, SortedPairs, largest_tau_a, level_ranks, midranks
-from taxoeval.structure.permuted_pairs import permuted_correlations
+from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.shuffles import p_value
 from taxoeval.structure.split_half import SplitHalf, split_half
@@ -178,7 +178,7 @@ def _p(
     tree: NDArray[np.int8], flat_tree: NDArray[np.int8], flat_space: Floats, value: Floats, permutations: int, seed: int
 ) -> tuple[float, float]:
     """Of Pearson's and Spearman's, with the same permutations."""
-    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(len(tree)), (permutations, 1)), axis=1)
+    orders = permutations_of(len(tree), permutations, seed)
     sides = (
         (np.arange(flat_tree.max() + 1.0), flat_space),
         (level_ranks(flat_tree), midranks(flat_space)),

@@ -69,6 +69,18 @@ def permuted_correlations(tree: NDArray[np.integer], value: Floats, space: Float
     return found
 
 
+def permutations_of(c: int, number: int, seed: int | np.random.Generator) -> Ints:
+    """``(number, c)`` permutations of the species.
+
+    Examples
+    --------
+    >>> permutations_of(4, 2, 0)
+    array([[2, 0, 1, 3],
+           [3, 2, 1, 0]])
+    """
+    return np.random.default_rng(seed).permuted(np.tile(np.arange(c), (number, 1)), axis=1)
+
+
 def _clades(tree: NDArray[np.integer], value: Floats) -> tuple[list[tuple[slice, float]], list[tuple[slice, Floats]]]:
     """Large clades, each with what its pairs count beyond those of the next larger; the largest small ones, by pair."""
     c = len(tree)
