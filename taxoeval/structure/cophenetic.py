@@ -11,6 +11,7 @@ from taxoeval.structure.centroids import Centroids, centroids, tree_distance, up
 from taxoeval.structure.cloud import Cloud
 from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.jackknife import jackknife
+from taxoeval.structure.joined import joined
 from taxoeval.structure.mantel import MOST, why_undefined
 from taxoeval.structure.pair_correlation import correlation
 from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
@@ -111,16 +112,15 @@ def cophenetic(
     """
     whole = centroids(vectors, taxon, taxonomy)
     found, note = whole.at_most(MOST, seed)
-    tree = join(found.distance, found.names, method)
+    tree = joined(found, method)
     ranks = tree_distance(found.lineage)
     value = _both(found.distance, ranks, tree)
 
     def without(kept: NDArray[np.bool_]) -> Floats:
         if kept.all():
             return value
-        both = np.ix_(kept, kept)
-        some = found.distance[both]
-        return _both(some, ranks[both], join(some, found.species[kept], method))
+        some = np.ix_(kept, kept)
+        return _both(found.distance[some], ranks[some], joined(found, method, kept))
 
     interval = jackknife(without, len(found), seed=seed)
     null = _clouds(found, method, clouds if not np.isnan(value[0]) else 0, seed)

@@ -8,6 +8,9 @@ from taxoeval.structure.sums import Rows, blocks
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_READ = 1 << 22
+"""Numbers read at a time: 32 MB, in which most species come several times."""
+
 _PART = 256
 """Images that are summed at a time, for all sets of weights: so few that they stay near the processor."""
 
@@ -40,7 +43,7 @@ def weighted_sums(vectors: Rows, code: Ints, weights: NDArray[np.uint16], n_spec
 
     w, d = len(weights), vectors.shape[1]
     total = np.zeros((w, n_species, d))
-    for rows, block in blocks(vectors):
+    for rows, block in blocks(vectors, size=max(1, _READ // max(1, d))):
         own, weight = code[rows], weights[:, rows]
         order = np.argsort(own, kind="stable")
         order = order[np.searchsorted(own[order], 0) :]

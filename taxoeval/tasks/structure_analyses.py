@@ -8,9 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from taxoeval.structure.sums import Rows
 from taxoeval.taxonomy import Taxonomy
 
-Ask = Callable[[NDArray[Any], NDArray[Any], Taxonomy], Any]
+Ask = Callable[[Rows, NDArray[Any], Taxonomy], Any]
 """Vectors ``(n, d)``, taxa ``(n,)`` and their taxonomy; gives a record with ``rows``."""
 
 
@@ -112,7 +113,7 @@ def analyses(settings: Settings) -> dict[str, Ask]:
     }
 
 
-def _map(method: str, seed: int, x: NDArray[Any], t: NDArray[Any], of: Taxonomy) -> Any:
+def _map(method: str, seed: int, x: Rows, t: NDArray[Any], of: Taxonomy) -> Any:
     from taxoeval.structure import space_map
 
     return space_map(x, t, of, method=method, seed=seed)  # type: ignore[arg-type]  # one of METHODS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taxoeval.structure import image_weights, sums
+from taxoeval.structure import image_weights
 from taxoeval.structure.image_weights import weighted_sums
 
 
@@ -12,7 +12,7 @@ from taxoeval.structure.image_weights import weighted_sums
 @pytest.mark.parametrize("kind", ["unequal", "one each", "one species", "none"])
 def test_weighted_sums_equal_their_definition(kind, block, part, monkeypatch):
     monkeypatch.setattr(image_weights, "_PART", part)
-    monkeypatch.setattr(sums, "_BLOCK", block)
+    monkeypatch.setattr(image_weights, "_READ", block)
     rng = np.random.default_rng(0)
     n, c = 40, 40 if kind == "one each" else 7
     code = {
