@@ -1,7 +1,7 @@
 """One direction per species, and how far apart two species are in the taxonomy: what trees are compared by."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError
+from taxoeval.structure.shared import Memo, once
 from taxoeval.structure.sums import Rows, taxon_sums
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+KEPT = 2048
+"""Species whose centroids are kept for other analyses at most: their distances and cosines take 64 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,8 @@ class Centroids:
         Images whose label stops above the finest rank: of which species they are is unknown.
     taxonomy
         The taxonomy of the species.
+    memo
+        What was made of them before, such as dendrograms of some; see `taxoeval.structure.joined`.
     """
 
     species: Ints
@@ -40,6 +46,7 @@ class Centroids:
     count: Ints
     left_out: int
     taxonomy: Taxonomy
+    memo: Memo = field(default_factory=Memo, repr=False)
 
     def __len__(self) -> int:
         return len(self.species)
@@ -120,6 +127,10 @@ def centroids(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy) -> Centroi
     (('corax', 'corone'), array([[0.71, 0.71],
            [1.  , 0.  ]]), 1)
     """
+    return once(vectors, taxon, taxonomy, "centroids", KEPT, lambda: _centroids(vectors, taxon, taxonomy))
+
+
+def _centroids(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy) -> Centroids:
     sums = taxon_sums(vectors, taxon, taxonomy)
     finest = np.asarray(taxonomy.rank[sums.taxon] == taxonomy.n_ranks - 1)
     if not finest.any():
@@ -131,6 +142,7 @@ def centroids(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy) -> Centroi
     # sums of unit vectors shorter than rounding have no direction
     known = length > 1e-9 * kept.count[:, None]
     vector = np.divide(kept.total, length, out=np.zeros_like(kept.total), where=known)
+    vector.flags.writeable = False  # other analyses may look at them, too
     return Centroids(kept.taxon, vector, kept.count, sums.n - kept.n, taxonomy)
 
 

@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from taxoeval.metrics.statistics import student
 from taxoeval.structure.arrangements import ENOUGH, log_arrangements
 from taxoeval.structure.centroids import Centroids, upper
-from taxoeval.structure.pair_correlation import pair_correlations
+from taxoeval.structure.pair_correlation import level_ranks, midranks, pair_correlations
+from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
 from taxoeval.structure.record import ByRank
+from taxoeval.structure.shuffles import p_value
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+FOR_MEANS = 199
+"""Permutations of each clade that make those of the mean over clades, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +95,12 @@ def clade_mantel(
     tree, space
         ``(c, c)`` their distances.
     permutations
-        Of the species within each clade; at most 199 for the mean over clades.
+        Of the species within each clade; the first 199 of each make the mean over clades.
     least
         Species a clade needs.
     seed
         Of the permutations.
     """
-    from skbio.stats.distance import mantel as skbio_mantel
-
     rng = np.random.default_rng(seed)
     log_ways = log_arrangements(found.taxonomy, found.species)
     clades: list[tuple[int, int, int, float, float]] = []
@@ -111,12 +114,11 @@ def clade_mantel(
             if np.isnan(value):
                 continue
             testable = log_ways[taxon] >= np.log(ENOUGH) - 1e-9
-            p = float("nan")
-            if testable:
-                p = skbio_mantel(s, t.astype(np.float64), "spearman", permutations, alternative="greater", seed=rng)[1]
-            clades.append((taxon, place, len(t), value, float(p)))
+            drawn = _permuted(t, s, permutations if testable else min(permutations, FOR_MEANS), rng)
+            p = p_value(value, drawn) if testable else float("nan")
+            clades.append((taxon, place, len(t), value, p))
             ways += log_ways[taxon]
-            dealt.append(_permuted(t, s, min(permutations, 199), rng))
+            dealt.append(drawn[:FOR_MEANS])
         if permutations and ways >= np.log(ENOUGH) - 1e-9:
             mean = np.mean(dealt, axis=0)
             here = np.mean([c[3] for c in clades if c[1] == place])
@@ -143,17 +145,5 @@ def _clades(taxon: Ints, least: int) -> list[tuple[int, slice]]:
 
 def _permuted(tree: NDArray[np.int8], space: Floats, permutations: int, rng: np.random.Generator) -> Floats:
     """``(permutations,)`` Spearman's correlations with the species permuted."""
-    from scipy.spatial.distance import squareform
-    from scipy.stats import rankdata
-
-    a, b = (squareform(_standard(rankdata(upper(side)))) for side in (tree, space))
-    found = np.empty(permutations)
-    for i in range(permutations):
-        order = rng.permutation(len(a))
-        found[i] = np.vdot(a, b[order][:, order]) / 2
-    return found
-
-
-def _standard(ranks: Floats) -> Floats:
-    away = ranks - ranks.mean()
-    return np.asarray(away / np.linalg.norm(away))
+    orders = permutations_of(len(tree), permutations, rng)
+    return permuted_correlations(tree, level_ranks(upper(tree)), midranks(upper(space)), orders)

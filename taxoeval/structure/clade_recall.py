@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.structure.arrangements import ENOUGH, log_arrangements
-from taxoeval.structure.centroids import Centroids
+from taxoeval.structure.centroids import Centroids, centroids
 from taxoeval.structure.clade_sets import CladeSets, Fit, best_fit
-from taxoeval.structure.dendrogram import Dendrogram, Method, dendrogram, join
+from taxoeval.structure.dendrogram import Dendrogram, Method
 from taxoeval.structure.jackknife import jackknife
+from taxoeval.structure.joined import joined
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.robinson_foulds import RobinsonFoulds, robinson_foulds
 from taxoeval.structure.shuffles import free, p_value
@@ -127,13 +128,13 @@ def clade_recall(
     >>> found.recovered, found.jaccard.round(2)  # genus A is a clade; with c and d, B lacks e
     (array([ True, False]), array([1.  , 0.67]))
     """
-    tree, found = dendrogram(vectors, taxon, taxonomy, method=method)
+    found = centroids(vectors, taxon, taxonomy)
+    tree = joined(found, method)
     compared = _Compared.of(found)
     value, fit, distance = compared.with_tree(tree)
 
     def without(kept: NDArray[np.bool_]) -> Floats:
-        some = found.keep(kept)
-        return _Compared.of(some).with_tree(join(found.distance[np.ix_(kept, kept)], some.species, method))[0]
+        return _Compared.of(found.keep(kept)).with_tree(joined(found, method, kept))[0]
 
     interval = jackknife(without, len(found), seed=seed)
     null = [compared.with_tree(tree, order)[0] for order in found.reorderings(permutations, seed)]

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.metrics.statistics import student
-from taxoeval.structure.centroids import Centroids
+from taxoeval.structure.centroids import Centroids, centroids
 from taxoeval.structure.clade_recall import no_taxon
 from taxoeval.structure.clade_sets import CladeSets, best_fit, own_clades
-from taxoeval.structure.dendrogram import Dendrogram, Method, dendrogram, join
+from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.image_weights import resamples, weighted_sums
+from taxoeval.structure.joined import joined
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.robinson_foulds import clade_marks
 from taxoeval.structure.sums import Rows
@@ -109,7 +110,8 @@ def clade_support(
     >>> found.taxon_support  # genus A is a clade in every resample
     array([1.])
     """
-    tree, found = dendrogram(vectors, taxon, taxonomy, method=method)
+    found = centroids(vectors, taxon, taxonomy)
+    tree = joined(found, method)
     sets, rng = CladeSets.of_lineage(found.lineage), np.random.default_rng(seed)
     place = np.full(len(taxonomy), -1)
     place[found.species] = np.arange(len(found))

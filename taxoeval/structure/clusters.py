@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from taxoeval.metrics.statistics import wilson
 from taxoeval.structure.against import Against, compared
+from taxoeval.structure.centroids import upper
 from taxoeval.structure.followed_images import in_turn
 from taxoeval.structure.record import ByRank
+from taxoeval.structure.seeds import seeded
 from taxoeval.structure.sums import Rows, blocks, checked
 from taxoeval.taxonomy import Taxonomy
 
@@ -116,7 +118,8 @@ def clusters(
     position = _sample(labels, images, rng)
     units = np.concatenate([block[_within(position, rows)] for rows, block in blocks(vectors)])
     lineage = taxonomy.ancestor[labels[position]].astype(np.int64)
-    distance = _distances(units)
+    square = _squared(units)
+    distance = np.sqrt(square)
     found = np.full((2, *lineage.shape), -1)
     by_density = _hdbscan(distance, smallest)
     label = np.unique(labels[position], return_inverse=True)[1]
@@ -125,10 +128,10 @@ def clusters(
         known, taxa = np.flatnonzero(own >= 0), len(np.unique(own[own >= 0]))
         reason = _undefined(len(known), taxa)
         if not reason:
-            found[0, known, place] = _k_means(units[known], taxa, seed)
+            found[0, known, place] = _k_means(units[known], taxa, _among(square, known), seed)
             held = known.tobytes()
             if held not in joined:  # mostly one tree serves all ranks
-                joined[held] = _ward(distance[np.ix_(known, known)])
+                joined[held] = _ward(_among(distance, known))
             found[1, known, place] = fcluster(joined[held], taxa, "maxclust")
         against.append(Against(lineage, place, label, reason, permutations, seed))
     apart = np.where(by_density < 0, by_density.max() + 1 + np.arange(len(by_density)), by_density)
@@ -180,19 +183,21 @@ def _sample(labels: Ints, images: int, rng: np.random.Generator) -> Ints:
     return np.sort(kept[np.argsort(turn_of_species, kind="stable")][:images])
 
 
-def _k_means(units: Floats, k: int, seed: int) -> Ints:
+def _k_means(units: Floats, k: int, square: Floats, seed: int) -> Ints:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # duplicates: fewer clusters than asked for are in order
-        return np.asarray(KMeans(k, n_init=1, random_state=seed).fit_predict(units), dtype=np.int64)
+        return np.asarray(
+            KMeans(k, init=seeded(square), n_init=1, random_state=seed).fit_predict(units), dtype=np.int64
+        )
 
 
 def _ward(distance: Floats) -> Floats:
     from scipy.cluster.hierarchy import linkage
 
-    return np.asarray(linkage(distance[np.triu_indices(len(distance), 1)], "ward"))
+    return np.asarray(linkage(upper(distance), "ward"))
 
 
 def _hdbscan(distance: Floats, smallest: int) -> Ints:
@@ -205,8 +210,13 @@ def _hdbscan(distance: Floats, smallest: int) -> Ints:
     return np.asarray(found, dtype=np.int64)
 
 
-def _distances(units: Floats) -> Floats:
-    square = np.einsum("ij,ij->i", units, units)
-    distance = np.sqrt(np.maximum(square[:, None] + square - 2 * (units @ units.T), 0.0))
-    np.fill_diagonal(distance, 0.0)
-    return np.asarray(distance)
+def _among(pairs: Floats, known: Ints) -> Floats:
+    return pairs if len(known) == len(pairs) else pairs[np.ix_(known, known)]
+
+
+def _squared(units: Floats) -> Floats:
+    """``(m, m)`` squared distances."""
+    own = np.einsum("ij,ij->i", units, units)
+    square = np.maximum(own[:, None] + own - 2 * (units @ units.T), 0.0)
+    np.fill_diagonal(square, 0.0)
+    return np.asarray(square)

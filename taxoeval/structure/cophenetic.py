@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from taxoeval.structure.arrangements import ENOUGH, log_arrangements
 from taxoeval.structure.centroids import Centroids, centroids, tree_distance, upper
+from taxoeval.structure.cloud import Cloud
 from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.jackknife import jackknife
+from taxoeval.structure.joined import joined
 from taxoeval.structure.mantel import MOST, why_undefined
 from taxoeval.structure.pair_correlation import correlation
+from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.shuffles import p_value
 from taxoeval.structure.sums import Rows
@@ -109,20 +112,24 @@ def cophenetic(
     """
     whole = centroids(vectors, taxon, taxonomy)
     found, note = whole.at_most(MOST, seed)
-    tree = join(found.distance, found.names, method)
-    value = _both(found.distance, found.lineage, tree)
+    tree = joined(found, method)
+    ranks = tree_distance(found.lineage)
+    value = _both(found.distance, ranks, tree)
 
     def without(kept: NDArray[np.bool_]) -> Floats:
-        some = found.distance[np.ix_(kept, kept)]
-        return _both(some, found.lineage[kept], join(some, found.species[kept], method))
+        if kept.all():
+            return value
+        some = np.ix_(kept, kept)
+        return _both(found.distance[some], ranks[some], joined(found, method, kept))
 
     interval = jackknife(without, len(found), seed=seed)
     null = _clouds(found, method, clouds if not np.isnan(value[0]) else 0, seed)
-    p = (p_value(float(value[0]), null), _agreement_p(found, tree, permutations, seed))
+    along, orders = upper(tree.distance()), permutations_of(len(found), permutations, seed)
+    p = (p_value(float(value[0]), null), _agreement_p(found, ranks, along, float(value[1]), orders))
     means = (null.mean() if len(null) else np.nan, 0.0)
     why = (
         "fewer than 3 species, or all equally far apart in space" if np.isnan(value[0]) else "",
-        why_undefined(upper(tree_distance(found.lineage)), upper(tree.distance())),
+        why_undefined(upper(ranks), along),
     )
     rows = [
         ByRank.of(
@@ -143,36 +150,48 @@ def cophenetic(
     return Cophenetic(tuple(rows), tree, found.species, null, found.left_out)
 
 
-def _both(distance: Floats, lineage: Ints, tree: Dendrogram) -> Floats:
+def _both(distance: Floats, ranks: NDArray[np.int8], tree: Dendrogram) -> Floats:
     """``(2,)``; NaN where a side does not vary."""
     along = upper(tree.distance())
-    sides = (upper(distance), upper(tree_distance(lineage)))
+    sides = (upper(distance), upper(ranks))
     if len(along) < 3 or np.ptp(along) <= 1e-12:
         return np.full(2, np.nan)
     return np.array([correlation(along, side) if np.ptp(side) > 1e-12 else np.nan for side in sides])
 
 
-def _agreement_p(found: Centroids, tree: Dendrogram, permutations: int, seed: int) -> float:
-    from skbio.stats.distance import mantel
-
-    along, ranks = tree.distance(), tree_distance(found.lineage).astype(np.float64)
+def _agreement_p(found: Centroids, ranks: NDArray[np.int8], along: Floats, value: float, orders: Ints) -> float:
     few = log_arrangements(found.taxonomy, found.species)[-1] < np.log(ENOUGH) - 1e-9
-    if few or not permutations or why_undefined(upper(ranks), upper(along)):
+    if few or why_undefined(upper(ranks), along):
         return float("nan")
-    along = np.maximum(along, along.T)
-    return float(mantel(along, ranks, "pearson", permutations, alternative="greater", seed=seed)[1])
+    return p_value(value, permuted_correlations(ranks, np.arange(ranks.max() + 1.0), along, orders))
 
 
 def _clouds(found: Centroids, method: Method, clouds: int, seed: int) -> Floats:
     """Tree-likeness of points without clusters that have the mean and covariance of the centroids."""
-    rng = np.random.default_rng([seed, 2])
-    mean = found.vector.mean(axis=0)
-    _, spread, axes = np.linalg.svd(found.vector - mean, full_matrices=False)
-    scaled = axes * (spread / np.sqrt(max(len(found) - 1, 1)))[:, None]
+    rng, cloud = np.random.default_rng([seed, 2]), Cloud.of(found.vector)
     null = np.empty(clouds)
     for i in range(clouds):
-        points = mean + rng.normal(size=(len(found), len(scaled))) @ scaled
-        points /= np.linalg.norm(points, axis=1, keepdims=True)
-        drawn = Centroids(found.species, points, found.count, 0, found.taxonomy)
-        null[i] = correlation(upper(join(drawn.distance, drawn.species, method).distance()), upper(drawn.distance))
+        points = cloud.draw(len(found), rng)
+        distance = 1 - points @ points.T
+        np.fill_diagonal(distance, 0.0)
+        null[i] = _tree_likeness(distance, method)
     return null
+
+
+def _tree_likeness(distance: Floats, method: Method) -> float:
+    """Correlation of distances with those along the dendrogram.
+
+    Average linkage joins two groups at the mean of the distances between them, so distances scatter around those along
+    the tree without bias: their covariance is the variance along the tree, and no pair need be looked up.
+    """
+    flat = upper(distance)
+    if method != "average":
+        return correlation(upper(join(distance, range(len(distance)), method).distance()), flat)
+    from scipy.cluster.hierarchy import linkage
+
+    merges, c = linkage(flat, "average"), len(distance)
+    size = np.append(np.ones(c), merges[:, 3])
+    pairs = size[merges[:, 0].astype(np.int64)] * size[merges[:, 1].astype(np.int64)]
+    mean = flat.mean()
+    away = flat - mean
+    return float(np.sqrt(pairs @ (merges[:, 2] - mean) ** 2 / (away @ away)))

@@ -12,6 +12,7 @@ from taxoeval.structure.clade_recall import STAR
 from taxoeval.structure.clade_sets import CladeSets, overlap
 from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.jackknife import jackknife
+from taxoeval.structure.joined import joined
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sampling import few_of_each, rows_at
 from taxoeval.structure.shuffles import Shuffle, free, p_value
@@ -123,7 +124,7 @@ def dendrogram_purity(
         raise TaxoevalError(f'of must be "species" or "images"; got {of!r}')
     points = _images(vectors, taxon, taxonomy, most, seed) if of == "images" else centroids(vectors, taxon, taxonomy)
     labels, label = np.unique(points.species, return_inverse=True)
-    tree = join(points.distance, points.names if of == "species" else np.arange(len(points)), method)
+    tree = joined(points, method) if of == "species" else join(points.distance, np.arange(len(points)), method)
     n_ranks = taxonomy.n_ranks
     sets = CladeSets.of_lineage(points.lineage)
     purity = purities(sets, tree.tree, tree.place)
@@ -131,8 +132,7 @@ def dendrogram_purity(
 
     def without(kept: NDArray[np.bool_]) -> Floats:
         some = kept[label]
-        lineage, fewer = points.lineage[some], points.distance[np.ix_(some, some)]
-        return _of_lineage(lineage, join(fewer, np.arange(len(fewer)), method))
+        return _of_lineage(points.lineage[some], joined(points, method, some))
 
     interval = jackknife(without, len(labels), seed=seed)
     null = _null(points, labels, label, tree, permutations, seed)

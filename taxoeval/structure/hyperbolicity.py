@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.structure.centroids import centroids
+from taxoeval.structure.cloud import Cloud
 from taxoeval.structure.record import ByRank
 from taxoeval.structure.sums import Rows
 from taxoeval.taxonomy import Taxonomy
@@ -81,7 +82,8 @@ def hyperbolicity(
         return Hyperbolicity((row,), np.empty(0))
     bases = rng.choice(len(points), min(5, len(points)), replace=False)
     value = _mean(points, bases)
-    drawn = np.array([_mean(_like(points, rng), bases) for _ in range(draws)])
+    cloud = Cloud.of(points)
+    drawn = np.array([_mean(cloud.draw(len(points), rng), bases) for _ in range(draws)])
     p = (1 + (drawn <= value).sum()) / (1 + draws)
     row = ByRank.of(
         "relative hyperbolicity",
@@ -101,20 +103,24 @@ def _mean(points: Floats, bases: NDArray[np.int64]) -> float:
 
 
 def relative_delta(points: Floats, base: int) -> float:
-    """Twice delta over the diameter for one base point; a row at a time, so that no cube is made."""
+    """Twice delta over the diameter for one base point.
+
+    No best third point makes more of a pair than the smaller of the largest products of its two sides: rows are looked
+    at in the order of what they could give at most, until that is no more than what was found.
+    """
     square = (points**2).sum(axis=1)
     distance = np.sqrt(np.maximum(square[:, None] + square[None, :] - 2 * points @ points.T, 0.0))
     product = (distance[base][:, None] + distance[base][None, :] - distance) / 2
-    delta = 0.0
-    for i, row in enumerate(product):
-        best = np.minimum(row[None, :], product).max(axis=1)
-        delta = max(delta, float((best - product[i]).max()))
+    others = product.copy()
+    np.fill_diagonal(others, -np.inf)  # a pair gains nothing from its own sides
+    largest = others.max(axis=1)
+    most = np.minimum(largest[:, None], largest) - product
+    np.fill_diagonal(most, 0.0)
+    delta, of_row = 0.0, most.max(axis=1)
+    for i in np.argsort(-of_row):
+        if of_row[i] <= delta:
+            break
+        pairs = np.flatnonzero(most[i] > delta)
+        best = np.minimum(product[i], product[pairs]).max(axis=1)
+        delta = max(delta, float((best - product[i, pairs]).max()))
     return 2 * delta / float(distance.max())
-
-
-def _like(points: Floats, rng: np.random.Generator) -> Floats:
-    """As many points without structure, of the same mean and covariance, at unit length."""
-    centre = points.mean(axis=0)
-    _, length, direction = np.linalg.svd(points - centre, full_matrices=False)
-    drawn = centre + (rng.normal(size=(len(points), len(length))) * length / np.sqrt(len(points) - 1)) @ direction
-    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))

@@ -8,6 +8,12 @@ from taxoeval.structure.sums import Rows, blocks
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_READ = 1 << 22
+"""Numbers read at a time: 32 MB, in which most species come several times."""
+
+_PART = 256
+"""Images that are summed at a time, for all sets of weights: so few that they stay near the processor."""
+
 
 def weighted_sums(vectors: Rows, code: Ints, weights: NDArray[np.uint16], n_species: int) -> Floats:
     """Weighted sums of unit vectors per species, for several sets of weights in one pass.
@@ -37,14 +43,29 @@ def weighted_sums(vectors: Rows, code: Ints, weights: NDArray[np.uint16], n_spec
 
     w, d = len(weights), vectors.shape[1]
     total = np.zeros((w, n_species, d))
-    for rows, block in blocks(vectors):
-        known = np.flatnonzero(code[rows] >= 0)
-        present, place = np.unique(code[rows][known], return_inverse=True)
-        for i in range(w):
-            weight = weights[i, rows][known].astype(np.float64)
-            gather = csr_array((weight, (place, known)), shape=(len(present), len(block)))
-            total[i, present] += gather @ block
+    for rows, block in blocks(vectors, size=max(1, _READ // max(1, d))):
+        own, weight = code[rows], weights[:, rows]
+        order = np.argsort(own, kind="stable")
+        order = order[np.searchsorted(own[order], 0) :]
+        for some in np.split(order, _edges(own[order])):
+            present, start, size = np.unique(own[some], return_index=True, return_counts=True)
+            first = (np.arange(w)[:, None] * len(some) + start).ravel()
+            gather = csr_array(
+                (
+                    weight[:, some].ravel().astype(np.float64),
+                    np.tile(np.arange(len(some)), w),
+                    np.append(first, w * size.sum()),
+                ),
+                shape=(w * len(present), len(some)),
+            )
+            total[:, present] += (gather @ block[some]).reshape(w, len(present), d)
     return total
+
+
+def _edges(code: Ints) -> Ints:
+    """Where sorted species are cut into parts of some hundred images, none of them in two."""
+    start = np.flatnonzero(np.diff(code, prepend=-1))
+    return start[1:][np.diff(start // _PART) > 0]
 
 
 def halves(code: Ints, splits: int, rng: np.random.Generator) -> NDArray[np.uint16]:

@@ -10,8 +10,10 @@ from taxoeval.structure.arrangements import ENOUGH, log_arrangements
 from taxoeval.structure.centroids import Centroids, centroids, tree_distance, upper
 from taxoeval.structure.clade_mantel import CladeMantel, clade_mantel
 from taxoeval.structure.jackknife import jackknife
-from taxoeval.structure.pair_correlation import KINDS, largest_tau_a, pair_correlations
+from taxoeval.structure.pair_correlation import KINDS, SortedPairs, largest_tau_a, level_ranks, midranks
+from taxoeval.structure.permuted_pairs import permutations_of, permuted_correlations
 from taxoeval.structure.record import ByRank
+from taxoeval.structure.shuffles import p_value
 from taxoeval.structure.split_half import SplitHalf, split_half
 from taxoeval.structure.sums import Rows
 from taxoeval.taxonomy import Taxonomy
@@ -102,7 +104,7 @@ def mantel(
     References
     ----------
     .. [1] N. Mantel, "The detection of disease clustering and a generalized regression approach", Cancer Research 27
-       (1967); computed by `skbio.stats.distance.mantel`.
+       (1967).
     .. [2] L. J. Harmon and R. E. Glor, "Poor statistical performance of the Mantel test in phylogenetic comparative
        analyses", Evolution 64 (2010).
     .. [3] G. Guillot and F. Rousset, "Dismantling the Mantel tests", Methods in Ecology and Evolution 4 (2013).
@@ -140,23 +142,19 @@ def _over_all(
     found: Centroids, tree: NDArray[np.int8], space: Floats, permutations: int, note: str, seed: int
 ) -> list[ByRank]:
     """One row for each kind of correlation."""
-    from skbio.stats.distance import mantel as skbio_mantel
-
     flat_tree, flat_space = upper(tree), upper(space)
-    value, p = pair_correlations(flat_tree, flat_space), np.full(len(KINDS), np.nan)
+    pairs = SortedPairs.of(flat_tree, flat_space)
+    value, p = pairs.correlations(), np.full(len(KINDS), np.nan)
     why = why_undefined(flat_tree, flat_space)
     few = log_arrangements(found.taxonomy, found.species)[-1] < np.log(ENOUGH) - 1e-9
     untested = "untested: fewer than 20 different arrangements" if few else ""
     if not why and not few:
-        for i, method in enumerate(("pearson", "spearman")):
-            p[i] = skbio_mantel(
-                space, tree.astype(np.float64), method, permutations, alternative="greater", seed=seed + i
-            )[1]
-    interval = jackknife(
-        lambda kept: pair_correlations(upper(tree[np.ix_(kept, kept)]), upper(space[np.ix_(kept, kept)])),
-        len(tree),
-        seed=seed,
-    )
+        p[:2] = _p(tree, flat_tree, flat_space, value, permutations, seed)
+
+    def without(kept: NDArray[np.bool_]) -> Floats:
+        return value if kept.all() else pairs.correlations(upper(kept[:, None] & kept))
+
+    interval = jackknife(without, len(tree), seed=seed)
     ties = f"at most {largest_tau_a(flat_tree):.2f} with this tree's ties" if not why else ""
     notes = ["; ".join(filter(None, (note, untested, *more))) for more in ((), (), (ties, "for p see Spearman's"))]
     return [
@@ -174,6 +172,19 @@ def _over_all(
         )
         for i, kind in enumerate(KINDS)
     ]
+
+
+def _p(
+    tree: NDArray[np.int8], flat_tree: NDArray[np.int8], flat_space: Floats, value: Floats, permutations: int, seed: int
+) -> tuple[float, float]:
+    """Of Pearson's and Spearman's, with the same permutations."""
+    orders = permutations_of(len(tree), permutations, seed)
+    sides = (
+        (np.arange(flat_tree.max() + 1.0), flat_space),
+        (level_ranks(flat_tree), midranks(flat_space)),
+    )
+    drawn = [permuted_correlations(tree, of_level, of_pair, orders) for of_level, of_pair in sides]
+    return p_value(float(value[0]), drawn[0]), p_value(float(value[1]), drawn[1])
 
 
 def why_undefined(tree: NDArray[np.integer], space: Floats) -> str:

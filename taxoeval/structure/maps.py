@@ -95,9 +95,7 @@ def _placed(units: Floats, method: str, seed: int) -> Floats:
     if len(units) < 4:
         return np.zeros((len(units), 2))
     centred = units - units.mean(axis=0)
-    left, size, direction = np.linalg.svd(centred, full_matrices=False)
-    turn = np.sign(direction[np.arange(len(direction)), np.abs(direction).argmax(axis=1)])
-    components = (left * size * turn)[:, :50]
+    components = _components(centred)
     if components.shape[1] < 2:
         components = np.hstack([components, np.zeros((len(components), 2 - components.shape[1]))])
     if method == "pca":
@@ -111,6 +109,16 @@ def _placed(units: Floats, method: str, seed: int) -> Floats:
             found = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(components)
         return np.asarray(found, dtype=np.float64)
     return _optional(components, method, seed)
+
+
+def _components(centred: Floats) -> Floats:
+    """``(m, 50)`` principal components, fewer where there are fewer; the largest weight of a direction is positive."""
+    if len(centred) > centred.shape[1]:
+        direction = np.linalg.eigh(centred.T @ centred)[1][:, ::-1].T[:50]
+    else:
+        direction = np.linalg.svd(centred, full_matrices=False)[2][:50]
+    turn = np.sign(direction[np.arange(len(direction)), np.abs(direction).argmax(axis=1)])
+    return np.asarray(centred @ (direction * turn[:, None]).T)
 
 
 def _optional(components: Floats, method: str, seed: int) -> Floats:
@@ -136,5 +144,5 @@ def _kept(units: Floats, place: Floats) -> ByRank:
 
     space = knn_graph(units, k).neighbour
     drawn = NearestNeighbors(n_neighbors=k).fit(place).kneighbors(return_distance=False)
-    kept = np.array([len(np.intersect1d(a, b)) for a, b in zip(space, drawn, strict=True)]) / k
-    return ByRank.of("neighbours kept", ("",), [kept.mean()], n=n, unit="images", null=k / (n - 1))
+    kept = np.mean([(space == of[:, None]).sum() for of in drawn.T]) / n
+    return ByRank.of("neighbours kept", ("",), [kept], n=n, unit="images", null=k / (n - 1))

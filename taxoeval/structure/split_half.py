@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 
 from taxoeval.structure.centroids import Centroids, upper
 from taxoeval.structure.image_weights import halves, weighted_sums
+from taxoeval.structure.pair_correlation import correlation, midranks
 from taxoeval.structure.sums import Rows
 
 Floats = NDArray[np.float64]
+
+_TOGETHER = 1 << 23
+"""Numbers held by the sums of splits that are made in one pass over the images: 64 MB."""
 
 
 class SplitHalf(NamedTuple):
@@ -47,7 +51,7 @@ def split_half(
     found
         Their centroids.
     splits
-        How often to split; each is one pass over the images.
+        How often to split.
     most
         Species compared; a random choice of these where there are more.
     seed
@@ -84,10 +88,14 @@ def split_half(
     code = place[np.asarray(taxon)]
     weights = halves(code, splits, rng)
     agreement = np.empty((splits, 2))
-    for i, weight in enumerate(weights):
-        half = weighted_sums(vectors, code, np.stack([weight, np.where(code >= 0, 1 - weight, 0)]), len(several))
-        first, second = (upper(1 - unit @ unit.T) for unit in map(_unit, half))
-        agreement[i] = _both(first, second)
+    together = max(1, _TOGETHER // (2 * len(several) * vectors.shape[1]))
+    for start in range(0, splits, together):
+        one = weights[start : start + together]
+        other = np.where(code >= 0, 1 - one, 0)
+        sums = weighted_sums(vectors, code, np.concatenate([one, other]), len(several))
+        for i, half in enumerate(zip(sums[: len(one)], sums[len(one) :], strict=True), start):
+            first, second = (upper(1 - unit @ unit.T) for unit in map(_unit, half))
+            agreement[i] = _both(first, second)
     r = agreement.mean(axis=0)
     with np.errstate(invalid="ignore"):
         ceiling = np.where(r > 0, np.sqrt(2 * r / (1 + r)), np.nan)
@@ -101,8 +109,6 @@ def _unit(total: Floats) -> Floats:
 
 
 def _both(first: Floats, second: Floats) -> Floats:
-    from scipy.stats import rankdata
-
     if np.ptp(first) <= 1e-12 or np.ptp(second) <= 1e-12:
         return np.full(2, np.nan)
-    return np.array([np.corrcoef(first, second)[0, 1], np.corrcoef(rankdata(first), rankdata(second))[0, 1]])
+    return np.array([correlation(first, second), correlation(midranks(first), midranks(second))])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError
+from taxoeval.structure.shared import once
 from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
@@ -16,6 +17,9 @@ Ints = NDArray[np.int64]
 
 _BLOCK = 1 << 19
 """Numbers read at a time: 4 MB of float64, which stay in the cache of a processor."""
+
+_KEPT = 1 << 23
+"""Numbers of sums that are kept for other analyses at most: 64 MB."""
 
 
 class Rows(Protocol):
@@ -168,6 +172,19 @@ def taxon_sums(
     (array([1, 2]), array([2, 1]), array([[2., 0.],
            [0., 1.]]))
     """
+
+    def make() -> TaxonSums:
+        found = _taxon_sums(vectors, taxon, taxonomy, unit, centre)
+        for one in (found.taxon, found.count, found.total, found.square):
+            one.flags.writeable = False  # other analyses may look at them, too
+        return found
+
+    if not unit or centre is not None:
+        return make()
+    return once(vectors, taxon, taxonomy, "taxon_sums", _KEPT // max(1, vectors.shape[1]), make)
+
+
+def _taxon_sums(vectors: Rows, taxon: NDArray[Any], taxonomy: Taxonomy, unit: bool, centre: Floats | None) -> TaxonSums:
     from scipy.sparse import csr_array
 
     labels = checked(vectors, taxon, taxonomy)

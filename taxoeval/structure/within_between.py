@@ -10,6 +10,7 @@ from taxoeval.structure.fisher import fisher_ratio
 from taxoeval.structure.image_weights import halves, weighted_sums
 from taxoeval.structure.jackknife import jackknife
 from taxoeval.structure.record import ByRank
+from taxoeval.structure.shuffled_spans import shuffled_shares
 from taxoeval.structure.sums import Rows, blocks, checked, summed
 from taxoeval.taxonomy import Taxonomy
 
@@ -123,17 +124,16 @@ def within_between(
     sides = np.stack([half[0], np.where(code >= 0, 1 - half[0], 0).astype(np.uint16)])
     sums, count = _both(vectors, code, sides, len(species))
     spans = [_span(*_means(lineage[:, r], sums, count)) for r in range(n_ranks)]
-    fake = _shuffled_spans(vectors, code, lineage, [span.shape[1] for span in spans], permutations, rng)
     image = np.full(len(labels), np.nan)
     held, whole, scatter = _projected(vectors, code, sides, sums, count, spans, image)
-    drawn = _shares(scatter, fake, n_ranks)
+    q = [span.shape[1] for span in spans]
+    drawn = shuffled_shares(vectors, code, lineage, q, scatter, permutations=permutations, rng=rng)
     names = _variant_differences(vectors, code, variant, len(species)) if variant is not None else None
     rows = _rows(taxonomy.ranks, held, whole, drawn, spans, d)
     rows.append(fisher_ratio(vectors, labels, taxonomy))
     if names is not None:
         rows.append(_variants(taxonomy.ranks, names, spans))
-    directions = np.array([span.shape[1] for span in spans])
-    return WithinBetween(tuple(rows), directions, d, image, drawn)
+    return WithinBetween(tuple(rows), np.array(q), d, image, drawn)
 
 
 def _species(labels: Ints, taxonomy: Taxonomy) -> tuple[Ints, Ints]:
@@ -173,41 +173,20 @@ def _span(one: Floats, other: Floats) -> Floats:
     d = one.shape[1]
     if len(one) < 2:
         return np.empty((d, 0))
-    cross = (one - one.mean(axis=0)).T @ (other - other.mean(axis=0))
-    size, direction = np.linalg.eigh((cross + cross.T) / 2)
-    size, direction = size[::-1], direction[:, ::-1]
-    whole = float(np.trace(cross))
+    first, second = one - one.mean(axis=0), other - other.mean(axis=0)
+    whole = float(np.einsum("ij,ij->", first, second))
     if whole <= 1e-12 * len(one):
         return np.empty((d, 0))
+    axes = None
+    if 2 * len(one) < d:  # all there is lies in the span of the means
+        axes, within = np.linalg.qr(np.vstack([first, second]).T)
+        first, second = within[:, : len(one)].T, within[:, len(one) :].T
+    cross = first.T @ second
+    size, direction = np.linalg.eigh((cross + cross.T) / 2)
+    size, direction = size[::-1], direction[:, ::-1]
     q = int(np.searchsorted(np.cumsum(size), EXPLAINED * whole - 1e-12)) + 1
-    return np.asarray(direction[:, : min(q, len(one) - 1)])
-
-
-def _shuffled_spans(
-    vectors: Rows, code: Ints, lineage: Ints, q: list[int], permutations: int, rng: np.random.Generator
-) -> list[list[Floats]]:
-    """Spans of as many directions from images that are dealt out anew to the species: where all images vary most."""
-    known = np.flatnonzero(code >= 0)
-    found = []
-    for _ in range(permutations if len(known) else 0):
-        dealt = np.full(len(code), -1)
-        dealt[known] = code[rng.permutation(known)]
-        ones = (dealt >= 0).astype(np.uint16)[None]
-        sums, count = _both(vectors, dealt, ones, len(lineage))
-        spans = []
-        for r, wanted in enumerate(q):
-            mean = _means(lineage[:, r], np.repeat(sums, 2, axis=0), np.repeat(count, 2, axis=0))[0]
-            spans.append(_widest(mean - mean.mean(axis=0), wanted) if wanted else mean[:0].T)
-        found.append(spans)
-    return found
-
-
-def _widest(points: Floats, q: int) -> Floats:
-    """``(d, q)`` orthonormal directions in which ``(K, d)`` centred points vary most."""
-    fewer = len(points) < points.shape[1]
-    square = points @ points.T if fewer else points.T @ points
-    largest = np.linalg.eigh(square)[1][:, -q:]
-    return np.linalg.qr(points.T @ largest)[0] if fewer else largest
+    span = direction[:, : min(q, len(one) - 1)]
+    return np.asarray(span if axes is None else axes @ span)
 
 
 def _projected(
@@ -238,17 +217,6 @@ def _projected(
                     image[rows.start + here] = np.divide(inside, total, out=np.full(len(here), np.nan), where=total > 0)
             scatter += deviation.T @ deviation
     return held, whole, scatter
-
-
-def _shares(scatter: Floats, spans: list[list[Floats]], n_ranks: int) -> Floats:
-    """``(P, n_ranks)`` share of the scatter in each span."""
-    total = np.trace(scatter)
-    found = np.full((len(spans), n_ranks), np.nan)
-    for p, of in enumerate(spans):
-        for r, span in enumerate(of):
-            if total > 0:
-                found[p, r] = np.einsum("ij,ij->", span, scatter @ span) / total
-    return found
 
 
 def _why(span: Floats, whole: Floats) -> str:

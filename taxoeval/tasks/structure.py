@@ -19,11 +19,11 @@ from taxoeval.structure.centroids import centroids
 from taxoeval.structure.cka import spaces_agree
 from taxoeval.structure.modality_gap import modality_gap
 from taxoeval.structure.record import ByRank
+from taxoeval.structure.shared import Shared
 from taxoeval.structure.sums import blocks
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.class_texts import class_vectors, prompt_record
 from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Ask, Settings, analyses, import_late
-from taxoeval.taxonomy import Taxonomy
 
 PARTS = ("images", "species", "texts")
 
@@ -72,7 +72,8 @@ class Structure:
         notes: list[str] = []
         tables: dict[str, Mapping[str, NDArray[Any]]] = {}
         details: dict[str, Any] = {"seconds": {}}
-        parts = self._parts(subject, notes, details)
+        images = Shared(subject.embeddings.vectors, subject.embeddings.taxon, subject.taxonomy)
+        parts = self._parts(subject, images, notes, details)
         if len(asked) > 1:
             import_late()
         for part, (vectors, taxon) in parts.items():
@@ -81,7 +82,8 @@ class Structure:
             details[f"n_{part}"] = len(taxon)
             now = [name for name in asked if part != "species" or name in ONCE_PER_SPECIES]
             with progress_bar(f"structure of {part}", len(now), "analyses") as advance:
-                ask = partial(_asked_of, vectors, taxon, subject.taxonomy)
+                shared = images if part == "images" else Shared(vectors, taxon, subject.taxonomy)
+                ask = partial(_asked_of, shared)
                 # maps come from packages that bring threads of their own, and do not bear others beside them
                 now.sort(key=ASKED_FOR_ONLY.__contains__)
                 usual = [of[name] for name in now if name not in ASKED_FOR_ONLY]
@@ -135,13 +137,13 @@ class Structure:
         return wanted
 
     def _parts(
-        self, subject: Subject, notes: list[str], details: dict[str, Any]
+        self, subject: Subject, shared: Shared, notes: list[str], details: dict[str, Any]
     ) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
         images = subject.embeddings
         parts = {"images": (images.vectors, images.taxon)} if "images" in self.parts else {}
         finest = images.taxon[subject.taxonomy.rank[images.taxon] == subject.taxonomy.n_ranks - 1]
         if "species" in self.parts and len(finest):
-            means = centroids(images.vectors, images.taxon, subject.taxonomy)
+            means = centroids(shared, shared.taxon, subject.taxonomy)
             parts["species"] = (means.vector.astype(np.float32), means.species)
         if "texts" in self.parts and subject.embed_texts is None:
             notes.append("texts are left out: this encoder has no text tower")
@@ -177,13 +179,11 @@ class Structure:
         ]
 
 
-def _asked_of(
-    vectors: NDArray[np.float32], taxon: NDArray[np.int64], taxonomy: Taxonomy, ask: Ask
-) -> tuple[Any, str, float]:
+def _asked_of(shared: Shared, ask: Ask) -> tuple[Any, str, float]:
     """The record of one analysis, why there is none, and the seconds it took."""
     start = time.perf_counter()
     try:
-        return ask(vectors, taxon, taxonomy), "", time.perf_counter() - start
+        return ask(shared, shared.taxon, shared.taxonomy), "", time.perf_counter() - start
     except TaxoevalError as error:
         return None, str(error), time.perf_counter() - start
 

@@ -1,7 +1,6 @@
 """The analyses of the latent space by name, and what each can be asked of."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -9,9 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from taxoeval.structure.sums import Rows
 from taxoeval.taxonomy import Taxonomy
 
-Ask = Callable[[NDArray[Any], NDArray[Any], Taxonomy], Any]
+Ask = Callable[[Rows, NDArray[Any], Taxonomy], Any]
 """Vectors ``(n, d)``, taxa ``(n,)`` and their taxonomy; gives a record with ``rows``."""
 
 
@@ -48,19 +48,21 @@ ONCE_PER_SPECIES = frozenset(
 
 LATE = (
     "scipy.cluster.hierarchy",
+    "scipy.linalg.blas",
+    "scipy.linalg.lapack",
     "scipy.sparse",
     "scipy.spatial.distance",
     "scipy.special",
     "scipy.stats",
-    "skbio",
-    "skbio.stats.distance",
-    "skbio.tree",
     "sklearn.cluster",
     "sklearn.exceptions",
     "sklearn.neighbors",
     "threadpoolctl",
 )
-"""What analyses import when they run, so that ``import taxoeval.structure`` stays quick."""
+"""What analyses import when they run, so that ``import taxoeval.structure`` stays quick.
+
+Without scikit-bio, which neighbour joining alone needs: nothing here asks for that, and it takes a second to import.
+"""
 
 
 def import_late() -> None:
@@ -72,8 +74,6 @@ def import_late() -> None:
     """
     for name in LATE:
         import_module(name)
-    with suppress(ModuleNotFoundError):  # some versions of skbio import it late themselves
-        import_module("array_api_compat.numpy")
 
 
 def analyses(settings: Settings) -> dict[str, Ask]:
@@ -113,7 +113,7 @@ def analyses(settings: Settings) -> dict[str, Ask]:
     }
 
 
-def _map(method: str, seed: int, x: NDArray[Any], t: NDArray[Any], of: Taxonomy) -> Any:
+def _map(method: str, seed: int, x: Rows, t: NDArray[Any], of: Taxonomy) -> Any:
     from taxoeval.structure import space_map
 
     return space_map(x, t, of, method=method, seed=seed)  # type: ignore[arg-type]  # one of METHODS
