@@ -106,10 +106,11 @@ class Levels:
     def of(cls, pool: Pool, taxonomy: Taxonomy, ks: set[int]) -> "Levels":
         """Levels for the images of a pool, and for some numbers of answers."""
         target, candidates = pool.target, pool.parts[0].candidates
-        guessed = {k: statistics.chance_hits(target, candidates, taxonomy, k=k) for k in {1, *ks}}
+        taxa, place = np.unique(target, return_inverse=True)
+        guessed = {k: statistics.chance_hits(taxa, candidates, taxonomy, k=k)[place] for k in {1, *ks}}
         commonest = statistics.majority_hits(target, taxonomy)
         lineage = pool.lineage[pool.image]
-        height = float(statistics.mean(statistics.chance_rank_height(target, candidates, taxonomy)))
+        height = float(statistics.mean(statistics.chance_rank_height(taxa, candidates, taxonomy)[place]))
         wrong = 1 - float(statistics.mean(guessed[1][:, -1]))
         finest = target[pool.finest]
         most = np.bincount(finest).argmax() if len(finest) else -1

@@ -1,6 +1,6 @@
 """The second half of the one road of every task: answers at every rank → scores with interval and chance."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -53,22 +53,27 @@ def score_each(
     decoders: Iterable[tuple[Predictions, ...]], taxonomy: Taxonomy, *, task: str, part: str = "all"
 ) -> list[Score]:
     """:func:`score` of several decoders, one after the other; those over the same images share their resamples."""
-    found: list[Score] = []
+    side_by_side = _side_by_side(decoders, taxonomy)
+    return [row for pool, together in side_by_side for row in _scores(pool, together, taxonomy, task, part)]
+
+
+def _side_by_side(
+    decoders: Iterable[tuple[Predictions, ...]], taxonomy: Taxonomy
+) -> Iterator[tuple[Pool, list[tuple[Predictions, ...]]]]:
+    """Decoders that follow each other and answer about the same images, as many as can be held at a time."""
     pool: Pool | None = None
     together: list[tuple[Predictions, ...]] = []
     for parts in decoders:
-        if pool is not None and together and not (_fit(pool, len(together) + 1, taxonomy) and pool.holds(parts)):
-            found += _scores(pool, together, taxonomy, task, part)
-            together = []
         if pool is None or not pool.holds(parts):
-            pool = Pool.of(parts, taxonomy)
+            if pool is not None:
+                yield pool, together
+            pool, together = Pool.of(parts, taxonomy), []
+        elif (len(together) + 1) * 5 * taxonomy.n_ranks * len(pool.first) > _HELD:
+            yield pool, together
+            together = []
         together.append(parts)
-    return found + (_scores(pool, together, taxonomy, task, part) if pool is not None else [])
-
-
-def _fit(pool: Pool, decoders: int, taxonomy: Taxonomy) -> bool:
-    """Whether the values of so many decoders, one per image, are held at a time."""
-    return decoders * 5 * taxonomy.n_ranks * len(pool.first) <= _HELD
+    if pool is not None:
+        yield pool, together
 
 
 class _Row(NamedTuple):

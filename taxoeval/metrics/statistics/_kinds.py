@@ -73,9 +73,10 @@ class Kinds:
 
     def frequencies(self, rows: Ids, rng: np.random.Generator) -> Floats:
         """How many of ``(k, n_groups)`` rows are of each kind: ``(k, kinds)``."""
-        rest = self.one_by_one()
+        rest, single = self.one_by_one(), self.number == 1
         found = self._drawn(rows, np.flatnonzero(rest), rng)
-        place, group = 0, np.flatnonzero(~rest)
+        found[:, self.first[single]] = rows[:, single]
+        place, group = 0, np.flatnonzero(~rest & ~single)
         left = rows[:, group]
         while len(group) > _FEW:
             kind, last = self.first[group] + place, self.number[group] == place + 1
