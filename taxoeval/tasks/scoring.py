@@ -30,7 +30,7 @@ def score(parts: tuple[Predictions, ...], taxonomy: Taxonomy, *, task: str, part
     get answers that contradict each other (``tice``) or do not do so down to a rank (``coherent_down_to``). With a
     fitted temperature, ``calibration_error_fitted`` and ``log_loss_fitted`` are of the same answers under it.
     Intervals resample taxa, then images; an image tested in several repeats is one image, with the mean of its values
-    weighted by how often it was tested.
+    weighted by how often it was tested. ``calibration_error`` has none: it is no mean, and resamples lie above it.
 
     Parameters
     ----------
@@ -138,10 +138,10 @@ def _rows(pool: Pool, levels: Levels, taxonomy: Taxonomy, parts: tuple[Predictio
     rows += _distances(pool, levels, first, taxonomy)
     answered = pool.per_image(np.where(np.isnan(hits), np.nan, first >= 0))
     rows += [_Row("coverage", rank, column=Column(*one)) for rank, one in zip(taxonomy.ranks, answered, strict=True)]
-    rows += _confidence(hits, _stacked([part.probability[:, :, 0] for part in parts]), "", taxonomy)
+    rows += _confidence(pool, hits, _stacked([part.probability[:, :, 0] for part in parts]), "", taxonomy)
     fitted = [part.fitted for part in parts if part.fitted is not None]
     if len(fitted) == len(parts):
-        rows += _confidence(hits, np.where(first >= 0, _stacked(fitted), np.nan), "_fitted", taxonomy)
+        rows += _confidence(pool, hits, np.where(first >= 0, _stacked(fitted), np.nan), "_fitted", taxonomy)
     return rows + _contradictions(pool, first, taxonomy)
 
 
@@ -171,19 +171,25 @@ def _contradictions(pool: Pool, first: NDArray[np.int64], taxonomy: Taxonomy) ->
     return [*rows, _Row("tice", higher=False, column=Column(*tice))]
 
 
-def _confidence(hits: Floats, sure: Floats, suffix: str, taxonomy: Taxonomy) -> list[_Row]:
+def _confidence(pool: Pool, hits: Floats, sure: Floats, suffix: str, taxonomy: Taxonomy) -> list[_Row]:
     """Whether the stated probabilities ``(rows, n_ranks)`` are borne out, at each rank."""
     rows: list[_Row] = []
+    stated = ~np.isnan(hits) & ~np.isnan(sure)
+    said = np.minimum(sure, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        losses = np.where(stated, 0.0 - np.log(np.where(hits > 0, said, 1.0 - said)), np.nan)
     for r, rank in enumerate(taxonomy.ranks):
-        stated = ~np.isnan(hits[:, r]) & ~np.isnan(sure[:, r])
-        right, said = hits[stated, r], np.minimum(sure[stated, r], 1.0)
-        error, n = metrics.calibration_error(right, said), int(stated.sum())
+        here = stated[:, r]
+        error, n = metrics.calibration_error(hits[here, r], said[here, r]), int(here.sum())
+        # of 300 answers that are as sure as they are right it says 5 points on average, of resamples of them 7
         rows.append(_Row(f"calibration_error{suffix}", rank, higher=False, mean=Mean(error, n, _NAN, _NAN)))
-        outcome = np.where(right > 0, said, 1.0 - said)
-        denied = int((outcome <= 0).sum())
-        loss = float(0.0 - np.log(outcome).mean()) if n and not denied else _NAN
-        why = f"infinite: {denied} of {n} answers turned out what was given no chance" if denied else ""
-        rows.append(_Row(f"log_loss{suffix}", rank, higher=False, mean=Mean(loss, n, _NAN, _NAN), reason=why))
+        denied = int(np.isinf(losses[:, r]).sum())
+        if n and not denied:
+            (loss,) = pool.per_image(losses[:, r : r + 1])
+            rows.append(_Row(f"log_loss{suffix}", rank, higher=False, column=Column(*loss)))
+        else:
+            why = f"infinite: {denied} of {n} answers turned out what was given no chance" if denied else ""
+            rows.append(_Row(f"log_loss{suffix}", rank, higher=False, mean=Mean(_NAN, n, _NAN, _NAN), reason=why))
     return rows
 
 

@@ -8,6 +8,7 @@ import pytest
 from taxoeval import Taxonomy, metrics
 from taxoeval.decoding import DECODERS, Climb, ClimbAt, Darts, DartsAt, Threshold, leaf_argmax, rank_sum, tempered
 from taxoeval.errors import TaxoevalError
+from taxoeval.metrics import statistics
 from taxoeval.prompts import Prompts
 from taxoeval.records import Embeddings
 from taxoeval.tasks import Subject
@@ -166,8 +167,12 @@ def test_rules_and_temperature_come_from_the_images_set_aside_alone():
     rows = {(s.metric, s.rank): s for s in score((leaf,), taxonomy, task="t") if s.k == 1}
     stated = flat[rules.rest].max(axis=1)
     assert rows["calibration_error_fitted", "species"].value == pytest.approx(metrics.calibration_error(hits, stated))
-    expected = -np.log(np.where(hits > 0, stated, 1 - stated)).mean()
-    assert rows["log_loss_fitted", "species"].value == pytest.approx(expected)
+    expected = statistics.bootstrap(-np.log(np.where(hits > 0, stated, 1 - stated)), groups=leaf.target)
+    loss = rows["log_loss_fitted", "species"]
+    assert (loss.value, loss.n) == (pytest.approx(expected.estimate), len(leaf.target))
+    width = float(expected.high - expected.low)  # the same but for what was drawn
+    np.testing.assert_allclose([loss.low, loss.high], [expected.low, expected.high], rtol=0, atol=0.15 * width)
+    assert np.isnan(rows["calibration_error_fitted", "species"].low)  # see `score`
 
 
 def test_a_stated_impossibility_has_no_finite_log_loss_and_says_so():
