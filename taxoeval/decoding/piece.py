@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +20,7 @@ from taxoeval.taxonomy import Taxonomy
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,23 +40,29 @@ class Piece:
     probability: NDArray[np.floating]
     candidates: Ids
     taxonomy: Taxonomy
-    _mass: dict[bool, Floats] = field(default_factory=dict)
-    _largest: dict[int, tuple[Ids, Floats]] = field(default_factory=dict)
+    _kept: dict[Any, Any] = field(default_factory=dict)
 
-    @cached_property
+    def _once(self, what: Any, make: Callable[[], Value]) -> Value:
+        """What has been made before; a `cached_property` would let threads wait for each other's pieces."""
+        if what not in self._kept:
+            self._kept[what] = make()
+        value: Value = self._kept[what]
+        return value
+
+    @property
     def of_candidate(self) -> Floats:
         """The same ``(c, n)`` in double precision."""
-        return np.ascontiguousarray(self.probability.T, dtype=np.float64)
+        return self._once("of_candidate", lambda: np.ascontiguousarray(self.probability.T, dtype=np.float64))
 
-    @cached_property
+    @property
     def runs(self) -> Runs:
         """The candidates of each taxon at each rank."""
-        return runs_over(self.candidates, self.taxonomy)
+        return self._once("runs", lambda: runs_over(self.candidates, self.taxonomy))
 
-    @cached_property
+    @property
     def sums(self) -> tuple[Floats, ...]:
         """For each rank ``(taxa, n)`` sums over the candidates of each run."""
-        return self.runs.sums(self.of_candidate)
+        return self._once("sums", lambda: self.runs.sums(self.of_candidate))
 
     def tree(self, *, chains: bool = False) -> CandidateTree:
         """The tree over the candidates."""
@@ -64,9 +70,7 @@ class Piece:
 
     def mass(self, *, chains: bool = False) -> Floats:
         """Probability ``(m, n)`` of the nodes of the tree."""
-        if chains not in self._mass:
-            self._mass[chains] = self.tree(chains=chains).mass(self.of_candidate.T)
-        return self._mass[chains]
+        return self._once(("mass", chains), lambda: self.tree(chains=chains).mass(self.of_candidate.T))
 
     def best(self, values: tuple[NDArray[np.floating], ...], k: int) -> tuple[Ids, Floats]:
         """The k taxa of greatest value at every rank ``(n, n_ranks, k)``, and the sums of their candidates.
@@ -91,13 +95,15 @@ class Piece:
 
     def largest_sums(self, k: int) -> tuple[Ids, Floats]:
         """The k taxa of largest sum at every rank ``(n, n_ranks, k)``, and their sums."""
-        if k not in self._largest:
+
+        def find() -> tuple[Ids, Floats]:
             known = tuple(
                 sums if run.min() >= 0 else np.where(run[:, None] >= 0, sums, 0.0)
                 for sums, run in zip(self.sums, self.runs.taxon, strict=True)
             )
-            self._largest[k] = self.best(known, k)
-        return self._largest[k]
+            return self.best(known, k)
+
+        return self._once(("largest", k), find)
 
 
 Rule = Callable[[Piece, int], tuple[Ids, Floats]]
