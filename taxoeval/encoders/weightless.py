@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,6 +16,8 @@ from taxoeval.encoders.base import Fingerprint, ImageTransform, display_name, li
 from taxoeval.errors import TaxoevalError
 
 if TYPE_CHECKING:
+    import torch
+
     from taxoeval.encoders.towers import ImageTower
 
 COLOUR_TEXTURE_SIZE = 128
@@ -40,9 +41,9 @@ class PlainEncoder:
     fingerprint: Fingerprint = field(repr=False)
     transform: ImageTransform = field(repr=False)
     has_text: bool = False
-    module: torch.nn.Module | None = None
+    module: "torch.nn.Module | None" = None
 
-    def embed_images(self, batch: torch.Tensor) -> torch.Tensor:
+    def embed_images(self, batch: "torch.Tensor") -> "torch.Tensor":
         """The batch itself: ``(b, dimension)`` float32."""
         return batch.float()
 
@@ -53,8 +54,10 @@ class PixelTransform:
 
     size: int
 
-    def __call__(self, image: Image.Image) -> torch.Tensor:
+    def __call__(self, image: Image.Image) -> "torch.Tensor":
         """Vector of one RGB picture."""
+        import torch
+
         small = image.resize((self.size, self.size), Image.Resampling.BOX)
         return torch.from_numpy(np.asarray(small, dtype=np.float32).ravel() / 255)
 
@@ -70,8 +73,9 @@ class ColourTextureTransform:
     hog_cell: int = HOG_CELL
     hog_block: int = HOG_BLOCK
 
-    def __call__(self, image: Image.Image) -> torch.Tensor:
+    def __call__(self, image: Image.Image) -> "torch.Tensor":
         """Vector of one RGB picture."""
+        import torch
         from skimage.feature import hog, local_binary_pattern
 
         small = image.resize((self.size, self.size), Image.Resampling.BOX)
@@ -228,6 +232,8 @@ def random_network(
     >>> one.fingerprint == same.fingerprint, one.fingerprint == other.fingerprint
     (True, False)
     """
+    import torch
+
     from taxoeval.encoders.timm import encoder_of, load
 
     module = load(model, pretrained=False, seed=seed).module
@@ -238,7 +244,9 @@ def random_network(
     return encoder_of(module, f"random_{model}", greyscale=greyscale, seed=seed, name=name)
 
 
-def _draw(layer: torch.nn.Module) -> None:
+def _draw(layer: "torch.nn.Module") -> None:
+    import torch
+
     if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
         torch.nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
         if layer.bias is not None:
@@ -251,7 +259,7 @@ def _plain(
     name: str | None,
     family: str,
     dimension: int,
-    preprocess: Callable[[Image.Image], torch.Tensor],
+    preprocess: "Callable[[Image.Image], torch.Tensor]",
     greyscale: bool,
     *libraries: str,
 ) -> PlainEncoder:
