@@ -1,7 +1,7 @@
 """How is the tree of life laid out in the latent space? The analyses of `taxoeval.structure` on one encoder."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -23,7 +23,7 @@ from taxoeval.structure.shared import Shared
 from taxoeval.structure.sums import blocks
 from taxoeval.tasks.base import Subject, TaskResult
 from taxoeval.tasks.class_texts import class_vectors, prompt_record
-from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Ask, Settings, analyses, import_late
+from taxoeval.tasks.structure_analyses import ASKED_FOR_ONLY, ONCE_PER_SPECIES, Settings, analyses, import_late
 
 PARTS = ("images", "species", "texts")
 
@@ -76,34 +76,41 @@ class Structure:
         parts = self._parts(subject, images, notes, details)
         if len(asked) > 1:
             import_late()
-        for part, (vectors, taxon) in parts.items():
-            group = subject.group if part == "images" else None
-            of = analyses(Settings(self.k, self.permutations, self.seed, group))
-            details[f"n_{part}"] = len(taxon)
-            now = [name for name in asked if part != "species" or name in ONCE_PER_SPECIES]
-            with progress_bar(f"structure of {part}", len(now), "analyses") as advance:
-                shared = images if part == "images" else Shared(vectors, taxon, subject.taxonomy)
-                ask = partial(_asked_of, shared)
-                # maps come from packages that bring threads of their own, and do not bear others beside them
-                now.sort(key=ASKED_FOR_ONLY.__contains__)
-                usual = [of[name] for name in now if name not in ASKED_FOR_ONLY]
-                maps = [of[name] for name in now if name in ASKED_FOR_ONLY]
-                for analysis, (record, refusal, seconds) in zip(
-                    now, chain(in_threads(ask, usual), map(ask, maps)), strict=True
-                ):
-                    advance(1)
-                    if refusal:
-                        notes.append(f"{part}, {analysis}: {refusal}")
-                        continue
-                    details["seconds"][f"{part}_{analysis}"] = round(seconds, 3)
-                    records[f"{part}_{analysis}"] = record
-                    scores += [row for table in record.rows for row in self._scores(table, part, analysis)]
-            taxa = _per_taxon(records, part, taxon, subject)
-            if taxa:
+        details |= {f"n_{part}": len(taxon) for part, (_, taxon) in parts.items()}
+        asks = self._asks(subject, images, parts)
+        jobs = [(part, name) for part in parts for name in asked if part != "species" or name in ONCE_PER_SPECIES]
+        # maps come from packages that bring threads of their own, and do not bear others beside them
+        jobs.sort(key=lambda job: job[1] in ASKED_FOR_ONLY)
+        usual = [asks[part][name] for part, name in jobs if name not in ASKED_FOR_ONLY]
+        maps = [asks[part][name] for part, name in jobs if name in ASKED_FOR_ONLY]
+        with progress_bar("structure", len(jobs), "analyses") as advance:
+            every = chain(in_threads(_timed, usual), map(_timed, maps))
+            for (part, analysis), (record, refusal, seconds) in zip(jobs, every, strict=True):
+                advance(1)
+                if refusal:
+                    notes.append(f"{part}, {analysis}: {refusal}")
+                    continue
+                details["seconds"][f"{part}_{analysis}"] = round(seconds, 3)
+                records[f"{part}_{analysis}"] = record
+                scores += [row for table in record.rows for row in self._scores(table, part, analysis)]
+        for part, (_, taxon) in parts.items():
+            if taxa := _per_taxon(records, part, taxon, subject):
                 tables[f"taxa_{part}"] = taxa
         if self.analyses is None:
             scores += self._between(parts, subject, records)
         return TaskResult(tuple(scores), (), tuple(notes), details, tables, records=records)
+
+    def _asks(
+        self, subject: Subject, images: Shared, parts: Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64]]]
+    ) -> dict[str, dict[str, Callable[[], Any]]]:
+        """For each part, each analysis by name, ready to run."""
+        asks: dict[str, dict[str, Callable[[], Any]]] = {}
+        for part, (vectors, taxon) in parts.items():
+            shared = images if part == "images" else Shared(vectors, taxon, subject.taxonomy)
+            group = subject.group if part == "images" else None
+            of = analyses(Settings(self.k, self.permutations, self.seed, group))
+            asks[part] = {name: partial(ask, shared, shared.taxon, subject.taxonomy) for name, ask in of.items()}
+        return asks
 
     def _between(
         self,
@@ -179,11 +186,11 @@ class Structure:
         ]
 
 
-def _asked_of(shared: Shared, ask: Ask) -> tuple[Any, str, float]:
+def _timed(ask: Callable[[], Any]) -> tuple[Any, str, float]:
     """The record of one analysis, why there is none, and the seconds it took."""
     start = time.perf_counter()
     try:
-        return ask(shared, shared.taxon, shared.taxonomy), "", time.perf_counter() - start
+        return ask(), "", time.perf_counter() - start
     except TaxoevalError as error:
         return None, str(error), time.perf_counter() - start
 
