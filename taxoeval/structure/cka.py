@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taxoeval.structure.permuted_pairs import permuted_sums
 from taxoeval.structure.record import ByRank
 from taxoeval.taxonomy import Taxonomy
 
@@ -150,9 +151,8 @@ def spaces_agree(
     >>> found.names, found.cka.round(2)[0, 1] > 0.9, found.p[0, 1]
     (('genus alone', 'taxonomy'), np.True_, np.float64(0.05))
     """
-    features = {name: _units(x) for name, x in spaces.items()} | {
-        TAXONOMY: _shared_ranks(np.asarray(species), taxonomy)
-    }
+    lineage = np.asarray(taxonomy.ancestor[np.asarray(species)], dtype=np.int64)
+    features = {name: _units(x) for name, x in spaces.items()} | {TAXONOMY: _shared_ranks(lineage)}
     names = tuple(features)
     m, c = len(names), len(np.asarray(species))
     value, p = np.eye(m), np.full((m, m), np.nan)
@@ -163,7 +163,9 @@ def spaces_agree(
         for j in range(i + 1, m):
             reason = "fewer than 4 species" if c < 4 else ""
             found, share = (
-                (float("nan"), float("nan")) if reason else _tested(features[names[i]], features[names[j]], orders)
+                (float("nan"), float("nan"))
+                if reason
+                else _tested(features[names[i]], features[names[j]], orders, lineage if j == m - 1 else None)
             )
             value[i, j] = value[j, i] = found
             p[i, j] = p[j, i] = share
@@ -174,30 +176,53 @@ def spaces_agree(
     return SpacesAgree(tuple(rows), names, value, p)
 
 
-def _tested(x: Floats, y: Floats, orders: list[Ints]) -> tuple[float, float]:
+def _tested(x: Floats, y: Floats, orders: list[Ints], lineage: Ints | None) -> tuple[float, float]:
     a, b = _centred(x), _centred(y)
     scale = hsic(a, a) * hsic(b, b)
     if scale <= 0:
         return float("nan"), float("nan")
     value = hsic(a, b) / np.sqrt(scale)
-    drawn = _permuted(a, b, orders) if len(a) <= KERNELS else np.array([hsic(a, b[order]) for order in orders])
+    if len(a) > KERNELS or not orders:
+        drawn = np.array([hsic(a, b[order]) for order in orders])
+    elif lineage is None:
+        drawn = _permuted(a, b, orders)
+    else:
+        drawn = _permuted_species(a, lineage, np.array(orders))
     larger = int((drawn / np.sqrt(scale) >= value - 1e-12).sum())
     return float(value), float((1 + larger) / (1 + len(orders))) if orders else float("nan")
 
 
 def _permuted(x: Floats, y: Floats, orders: list[Ints]) -> Floats:
     """`hsic` with the rows of ``y`` in each of the orders, from the kernels: they need not be made anew."""
-    n = len(x)
-    kernels = [rows @ rows.T for rows in (x, y)]
-    for kernel in kernels:
-        np.fill_diagonal(kernel, 0.0)
-    row_x, row_y = (kernel.sum(axis=1) for kernel in kernels)
+    one, other = _kernel(x), _kernel(y)
+    products = [np.vdot(one, other.take(order, axis=0).take(order, axis=1)) for order in orders]
+    return _from_kernels(np.array(products), one.sum(axis=1), other.sum(axis=1), np.array(orders))
+
+
+def _permuted_species(x: Floats, lineage: Ints, orders: Ints) -> Floats:
+    """The same with the ranks that species share as the other kernel: sums over clades."""
+    n_ranks = lineage.shape[1]
+    shared = sum((of_rank[:, None] == of_rank) & (of_rank >= 0) for of_rank in lineage.T)
+    by_clade = np.lexsort(lineage.T[::-1])
+    apart = (n_ranks - np.asarray(shared))[np.ix_(by_clade, by_clade)]
+    kernel, value = _kernel(x), n_ranks - np.arange(n_ranks + 1.0)
+    products = 2 * permuted_sums(apart, value, kernel, np.argsort(orders, axis=1)[:, by_clade])
+    ranks = np.asarray(shared, dtype=np.float64)
+    np.fill_diagonal(ranks, 0.0)
+    return _from_kernels(products, kernel.sum(axis=1), ranks.sum(axis=1), orders)
+
+
+def _kernel(x: Floats) -> Floats:
+    """Inner products of rows, 0 of each with itself."""
+    kernel = x @ x.T
+    np.fill_diagonal(kernel, 0.0)
+    return np.asarray(kernel)
+
+
+def _from_kernels(products: Floats, row_x: Floats, row_y: Floats, orders: Ints) -> Floats:
+    n = len(row_x)
     both = row_x.sum() * row_y.sum() / ((n - 1) * (n - 2))
-    found = [
-        np.vdot(kernels[0], kernels[1][order[:, None], order]) - 2 / (n - 2) * (row_x @ row_y[order])
-        for order in orders
-    ]
-    return np.asarray((np.array(found) + both) / (n * (n - 3)))
+    return np.asarray((products + both - 2 / (n - 2) * (row_y[orders] @ row_x)) / (n * (n - 3)))
 
 
 def _units(x: NDArray[Any]) -> Floats:
@@ -206,10 +231,9 @@ def _units(x: NDArray[Any]) -> Floats:
     return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 0))
 
 
-def _shared_ranks(species: Ints, taxonomy: Taxonomy) -> Floats:
+def _shared_ranks(lineage: Ints) -> Floats:
     """Features whose inner product is the number of ranks shared: a column per taxon."""
-    lineage = np.asarray(taxonomy.ancestor[species], dtype=np.int64)
     taxa, place = np.unique(lineage, return_inverse=True)
-    found = np.zeros((len(species), len(taxa)))
-    found[np.repeat(np.arange(len(species)), lineage.shape[1]), place.ravel()] = 1.0
+    found = np.zeros((len(lineage), len(taxa)))
+    found[np.repeat(np.arange(len(lineage)), lineage.shape[1]), place.ravel()] = 1.0
     return found[:, taxa >= 0]

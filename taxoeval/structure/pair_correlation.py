@@ -72,7 +72,8 @@ class SortedPairs:
         """Sorted; for the arguments see `pair_correlations`."""
         levels, level = np.unique(tree, return_inverse=True)
         order = np.argsort(space)
-        return cls(order, level[order], levels.astype(np.float64), space[order])
+        small = np.int16 if len(levels) < 1 << 15 else np.int64
+        return cls(order, level.astype(small)[order], levels.astype(np.float64), space[order])
 
     def correlations(self, kept: NDArray[np.bool_] | None = None) -> Floats:
         """``(3,)`` in the order of `KINDS`, of all pairs or of those ``(m,)`` kept; see `pair_correlations`."""

@@ -51,14 +51,31 @@ def permuted_correlations(tree: NDArray[np.integer], value: Floats, space: Float
     """
     from scipy.spatial.distance import squareform
 
-    c = len(tree)
     pairs = np.bincount(squareform(tree, checks=False), minlength=len(value))
     away = value - (pairs @ value) / pairs.sum()
     away = away / np.sqrt(pairs @ away**2)
     other = space - space.mean()
-    square = squareform(other / np.linalg.norm(other))
-    large, small = _clades(tree, away)
-    found = np.zeros(len(orders))
+    return permuted_sums(tree, away, squareform(other / np.linalg.norm(other)), orders)
+
+
+def permuted_sums(tree: NDArray[np.integer], value: Floats, square: Floats, orders: Ints) -> Floats:
+    """Sum over pairs of a value of their tree distance times another value, species permuted.
+
+    Parameters
+    ----------
+    tree, value, orders
+        As for `permuted_correlations`.
+    square
+        ``(c, c)`` the other value of each pair: symmetric, 0 on the diagonal.
+
+    Returns
+    -------
+    sums
+        ``(P,)``.
+    """
+    c = len(tree)
+    large, small = _clades(tree, value)
+    found = np.full(len(orders), value[np.diagonal(tree, 1).max()] * square.sum() / 2)  # what is counted for all pairs
     step = max(1, _TOGETHER // c)
     for first in range(0, len(orders), step):
         some, into = orders[first : first + step], found[first : first + step]

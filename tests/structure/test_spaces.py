@@ -1,5 +1,7 @@
 """Within and between, collapse, CKA, modality gap, hyperbolicity and maps against definitions and planted truth."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,9 @@ from taxoeval.structure.cka import _permuted as permuted
 from taxoeval.structure.cka import hsic
 from taxoeval.structure.hyperbolicity import relative_delta
 from taxoeval.structure.modality_gap import _units as units
+from tests.structure.random_trees import random_taxonomy
+
+cka_module = importlib.import_module("taxoeval.structure.cka")
 
 RANKS = ("family", "genus", "species")
 
@@ -159,6 +164,23 @@ def test_spaces_and_the_taxonomy():
     assert found.cka[0, 2] > 0.4 > abs(found.cka[1, 2])
     few = spaces_agree({"a": follows[:3]}, species[:3], taxonomy)
     assert few.rows[0].reason == ("fewer than 4 species",)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_permuted_spaces_have_the_hsic_of_permuted_rows(seed, sparse):
+    rng = np.random.default_rng(seed)
+    taxonomy = random_taxonomy(rng, 30, holes=0.3 * sparse)
+    species = rng.permutation(np.flatnonzero(taxonomy.rank == taxonomy.n_ranks - 1))
+    lineage = taxonomy.ancestor[species].astype(np.int64)
+    x = rng.normal(size=(len(species), 7))
+    x[3] = x[4]
+    x -= x.mean(axis=0)
+    y = cka_module._shared_ranks(lineage)
+    orders = np.stack([rng.permutation(len(x)) for _ in range(6)])
+    plain = [brute_hsic(x, y[order]) for order in orders]
+    np.testing.assert_allclose(cka_module._permuted_species(x, lineage, orders), plain, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(cka_module._permuted(x, y, list(orders)), plain, rtol=1e-9, atol=1e-9)
 
 
 def test_the_gap_and_what_is_left_without_it():
