@@ -14,6 +14,7 @@ from taxoeval.taxonomy import Taxonomy
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_COINCIDE = 1e-24  # of the squared lengths of the means: what is left of equal means by rounding
 _SURE = 1e-6
 """Reciprocal condition down to which a system of equations is solved with no digit lost that is shown."""
 
@@ -58,7 +59,7 @@ def neural_collapse(
     record
         ``NC1 = tr(S_W pinv(S_B)) / K``; ``NC2`` is the Frobenius norm of the normed Gram matrix of the centred means
         less that of a simplex. NaN with the reason where K exceeds d + 1, for a simplex of K points needs K - 1
-        dimensions, where no taxon has two images, or there are fewer than two taxa.
+        dimensions, where no taxon has two images, there are fewer than two taxa, or the means of all coincide.
 
     References
     ----------
@@ -125,12 +126,14 @@ def _rank(r: int, sums: TaxonSums, moment: Floats, permutations: int, rng: np.ra
     if reason:
         return _Rank(nothing, nothing, nothing, 0, reason)
     value = _both(column, sums, moment[r])
+    if np.isnan(value[0]):
+        return _Rank(nothing, nothing, nothing, 0, "the means of all taxa coincide")
     shuffle = free(sums.lineage, r)
     if not permutations or shuffle.untested:
         return _Rank(value, nothing, nothing, n, shuffle.untested if permutations else "")
     drawn = np.array([_both(shuffle.draw(rng), sums, moment[r]) for _ in range(permutations)])
     fewer = [(1 + int((drawn[:, i] <= value[i]).sum())) / (1 + permutations) for i in range(2)]
-    null = drawn.mean(axis=0)
+    null = drawn[~np.isnan(drawn[:, 0])].mean(axis=0) if not np.isnan(drawn[:, 0]).all() else nothing
     return _Rank(value, (float(null[0]), float(null[1])), (fewer[0], fewer[1]), n, "")
 
 
@@ -155,8 +158,10 @@ def _both(column: Ints, sums: TaxonSums, moment: Floats) -> tuple[float, float]:
     centred = mean - centre
     gram = centred @ centred.T
     scale = np.linalg.norm(gram)
+    if scale <= _COINCIDE * np.vdot(mean, mean):
+        return float("nan"), float("nan")
     simplex = (np.eye(k) - 1 / k) / np.sqrt(k - 1)
-    nc2 = float(np.linalg.norm(gram / scale - simplex)) if scale > 0 else float("nan")
+    nc2 = float(np.linalg.norm(gram / scale - simplex))
     nc1 = _solved(centred, centre, gram, size, moment)
     return (_decomposed(centred, mean, size, moment) if nc1 is None else nc1), nc2
 

@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
+from taxoeval import Taxonomy
 from taxoeval.structure import neural_collapse
 from tests.structure.random_trees import random_taxonomy
 
@@ -56,3 +57,21 @@ def test_a_rank_with_holes_is_decomposed_as_it_is_solved(seed, monkeypatch):
         for what in ("value", "null", "p", "n"):
             np.testing.assert_allclose(getattr(one, what), getattr(other, what), rtol=1e-8)
         assert one.reason == other.reason
+
+
+def test_means_that_coincide_have_a_reason():
+    taxonomy = Taxonomy.from_lineages([(f"g{i // 2}", f"s{i}") for i in range(6)], ranks=("genus", "species"))
+    images = np.random.default_rng(0).standard_normal((4, 5)) + 3
+    for copies in (images, np.zeros((4, 5))):
+        found = neural_collapse(np.tile(copies, (6, 1)), np.repeat(taxonomy.leaves, 4), taxonomy)
+        for row in found.rows:
+            assert np.isnan(row.value).all()
+            assert row.reason == ("the means of all taxa coincide",) * 2
+
+
+def test_nearly_equal_means_are_told_apart():
+    taxonomy = Taxonomy.from_lineages([(f"s{i}",) for i in range(3)], ranks=("species",))
+    x = 1.0 + 1e-6 * np.repeat(np.eye(3), 4, axis=0)
+    nc1, nc2 = neural_collapse(x, np.repeat(taxonomy.leaves, 4), taxonomy).rows
+    assert nc2.value[0] == pytest.approx(0, abs=1e-6)
+    assert nc1.reason == ("untested: shuffling changes nothing",)
