@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.structure.arrangements import ENOUGH, log_arrangements
-from taxoeval.structure.centroids import Centroids
+from taxoeval.structure.centroids import Centroids, among
 from taxoeval.structure.clade_sets import CladeSets, Fit, best_fit
 from taxoeval.structure.dendrogram import Dendrogram, Method, dendrogram, join
 from taxoeval.structure.jackknife import jackknife
@@ -133,7 +133,7 @@ def clade_recall(
 
     def without(kept: NDArray[np.bool_]) -> Floats:
         some = found.keep(kept)
-        return _Compared.of(some).with_tree(join(found.distance[np.ix_(kept, kept)], some.species, method))[0]
+        return _Compared.of(some).with_tree(join(among(found.distance, kept), some.species, method))[0]
 
     interval = jackknife(without, len(found), seed=seed)
     null = [compared.with_tree(tree, order)[0] for order in found.reorderings(permutations, seed)]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.errors import TaxoevalError
-from taxoeval.structure.centroids import Centroids, centroids
+from taxoeval.structure.centroids import Centroids, among, centroids
 from taxoeval.structure.clade_recall import STAR
 from taxoeval.structure.clade_sets import CladeSets, overlap
 from taxoeval.structure.dendrogram import Dendrogram, Method, join
@@ -131,7 +131,7 @@ def dendrogram_purity(
 
     def without(kept: NDArray[np.bool_]) -> Floats:
         some = kept[label]
-        lineage, fewer = points.lineage[some], points.distance[np.ix_(some, some)]
+        lineage, fewer = points.lineage[some], among(points.distance, some)
         return _of_lineage(lineage, join(fewer, np.arange(len(fewer)), method))
 
     interval = jackknife(without, len(labels), seed=seed)
