@@ -25,9 +25,6 @@ SAMPLE = 4096
 SAME = 1e-12
 """Variance below which unit vectors count as all equal."""
 
-_BLOCK = 1 << 22
-"""Numbers read at a time: 32 MB, so that every part has many rows in a block."""
-
 _TILE = 512
 """Images that are compared with as many others at a time: 2 MB."""
 
@@ -155,7 +152,7 @@ class _Moments:
         total, square = np.zeros((parts, d)), np.zeros(parts)
         product = np.zeros((parts, d, d) if n >= d else (0, 0, 0))
         held = []
-        for rows, block in blocks(vectors, size=max(1, _BLOCK // d)):
+        for rows, block in blocks(vectors):
             for b in np.unique(part[rows]):
                 of = block[part[rows] == b]
                 total[b] += of.sum(axis=0)

@@ -108,9 +108,8 @@ def test_equal_vectors_and_one_image():
 @pytest.mark.parametrize("n", [1, 5, 60])
 @pytest.mark.parametrize("d", [2, 20])
 def test_parts_left_out_are_as_if_they_were_not_there(monkeypatch, n, d):
-    module = import_module("taxoeval.structure.spread")
-    monkeypatch.setattr(module, "_TILE", 7)
-    monkeypatch.setattr(module, "_BLOCK", 9 * d)
+    monkeypatch.setattr(import_module("taxoeval.structure.spread"), "_TILE", 7)
+    monkeypatch.setattr("taxoeval.structure.sums._BLOCK", 9 * d)
     rng = np.random.default_rng(n + d)
     unit = rng.standard_normal((n, d)) + 1
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
