@@ -178,6 +178,19 @@ def tree_distance(lineage: Ints) -> NDArray[np.int8]:
     return distance
 
 
+def among(square: Floats, kept: NDArray[np.bool_]) -> Floats:
+    """The rows and columns of those to keep, a mask ``(c,)``.
+
+    Examples
+    --------
+    >>> among(np.arange(9.0).reshape(3, 3), np.array([True, False, True]))
+    array([[0., 2.],
+           [6., 8.]])
+    """
+    at = np.flatnonzero(kept)
+    return square.take(at, axis=0).take(at, axis=1)  # several times faster than by both at once
+
+
 def upper(square: NDArray[Any]) -> NDArray[Any]:
     """``(c (c - 1) / 2,)`` the values above the diagonal, row by row."""
     from scipy.spatial.distance import squareform

@@ -176,17 +176,17 @@ def overlap(sets: CladeSets, tree: Tree, place: Ints) -> Overlap:
     right = np.flatnonzero(of[1:] == of[:-1]) + 1
     of = of[right]
     node = tree.lca(tree.leaves[at[right - 1]], tree.leaves[at[right]])
-    start = np.searchsorted(tree.leaves, node)
+    start = np.searchsorted(tree.leaves, np.arange(len(tree)))[node]
     stop = start + tree.n_leaves_below[node]
     first, last = np.searchsorted(key, of * c + start), _below(key, of, c, stop)
     size = stop - start
     if len(doubt):
         size = size - (_below(doubt, of, c, stop) - np.searchsorted(doubt, of * c + start))
     # members right of the gap and left of the next gap of the same set at the same node: those under one child
-    order = np.lexsort((right, node, of))
-    end = last.copy()
-    same = (of[order][1:] == of[order][:-1]) & (node[order][1:] == node[order][:-1])
-    end[order[:-1][same]] = right[order[1:][same]]
+    number = np.arange(len(of))
+    box, gap = np.divmod(np.sort((of * len(tree) + node) * max(1, len(of)) + number), max(1, len(of)))
+    end, same = last.copy(), box[1:] == box[:-1]
+    end[gap[:-1][same]] = right[gap[1:][same]]
     return Overlap(of, node, last - first, size, (right - first) * (end - right))
 
 
@@ -223,9 +223,13 @@ def best_fit(sets: CladeSets, tree: Tree, place: Ints) -> Fit:
     """
     found = overlap(sets, tree, place)
     value = found.inside / (found.size + sets.size[found.of] - found.inside)
-    order = np.lexsort((-found.node, value, found.of))
-    last = order[np.flatnonzero(np.diff(found.of[order], append=-1))]  # the sets have one gap or more each
-    single = value[last] < 1 / sets.size
-    jaccard = np.where(single, 1 / sets.size, value[last])
-    recovered = (found.inside[last] == sets.size) & (found.size[last] == sets.size)
-    return Fit(jaccard, np.where(single, -1, found.node[last]), recovered)
+    if not len(value):
+        return Fit(value, found.node, np.zeros(0, dtype=bool))
+    first = np.flatnonzero(np.diff(found.of, prepend=-1))  # the sets have one gap or more each
+    most = np.maximum.reduceat(value, first)
+    node = np.minimum.reduceat(np.where(value == most[found.of], found.node, len(tree)), first)
+    best = np.maximum.reduceat(np.where(found.node == node[found.of], np.arange(len(value)), -1), first)
+    single = most < 1 / sets.size
+    jaccard = np.where(single, 1 / sets.size, most)
+    recovered = (found.inside[best] == sets.size) & (found.size[best] == sets.size)
+    return Fit(jaccard, np.where(single, -1, node), recovered)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxoeval.structure.arrangements import ENOUGH, log_arrangements
-from taxoeval.structure.centroids import Centroids, centroids, tree_distance, upper
+from taxoeval.structure.centroids import Centroids, among, centroids, tree_distance, upper
 from taxoeval.structure.cloud import Cloud
 from taxoeval.structure.dendrogram import Dendrogram, Method, join
 from taxoeval.structure.jackknife import jackknife
@@ -119,8 +119,7 @@ def cophenetic(
     def without(kept: NDArray[np.bool_]) -> Floats:
         if kept.all():
             return value
-        some = np.ix_(kept, kept)
-        return _both(found.distance[some], ranks[some], joined(found, method, kept))
+        return _both(among(found.distance, kept), ranks[np.ix_(kept, kept)], joined(found, method, kept))
 
     interval = jackknife(without, len(found), seed=seed)
     null = _clouds(found, method, clouds if not np.isnan(value[0]) else 0, seed)

@@ -203,16 +203,18 @@ def _of_lineage(lineage: Ints, tree: Dendrogram) -> Floats:
 
 def _null(points: Centroids, labels: Ints, label: Ints, tree: Dendrogram, permutations: int, seed: int) -> Floats:
     """``(permutations, 2 n_ranks)`` with species permuted, and at the finest rank images."""
-    species = Centroids(labels, np.zeros((len(labels), 0)), np.ones_like(labels), 0, points.taxonomy)
     n_ranks = points.lineage.shape[1]
+    if len(labels) == len(label):  # each point is a species: sets stay, and their members change places in the tree
+        sets = CladeSets.of_lineage(points.lineage)
+        places = (tree.place[np.argsort(order)] for order in points.reorderings(permutations, seed))
+        found = [_by_rank(sets, purities(sets, tree.tree, place), n_ranks) for place in places]
+        return np.array(found).reshape(-1, 2 * n_ranks)
+    species = Centroids(labels, np.zeros((len(labels), 0)), np.ones_like(labels), 0, points.taxonomy)
     null = []
-    images = points.reorderings(permutations if len(labels) < len(label) else 0, seed)
-    for order in species.reorderings(permutations, seed):
+    orders = zip(species.reorderings(permutations, seed), points.reorderings(permutations, seed), strict=True)
+    for order, image in orders:
         drawn = _of_lineage(species.lineage[order][label], tree)
-        image = next(images, None)
-        if image is not None:
-            finest = _of_lineage(points.lineage[image][:, -1:], tree)
-            drawn[[n_ranks - 1, 2 * n_ranks - 1]] = finest
+        drawn[[n_ranks - 1, 2 * n_ranks - 1]] = _of_lineage(points.lineage[image][:, -1:], tree)
         null.append(drawn)
     return np.array(null).reshape(-1, 2 * n_ranks)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taxoeval.structure.centroids import KEPT, Centroids
+from taxoeval.structure.centroids import KEPT, Centroids, among
 from taxoeval.structure.dendrogram import Dendrogram, Method, join
 
 
@@ -32,8 +32,8 @@ def joined(found: Centroids, method: Method, kept: NDArray[np.bool_] | None = No
     """
     if kept is None:
         return _once(found, (method,), lambda: join(found.distance, found.names, method))
-    some = np.ix_(kept, kept)
-    return _once(found, (method, kept.tobytes()), lambda: join(found.distance[some], found.species[kept], method))
+    name = (method, kept.tobytes())
+    return _once(found, name, lambda: join(among(found.distance, kept), found.species[kept], method))
 
 
 def _once(found: Centroids, name: tuple[Any, ...], make: Callable[[], Dendrogram]) -> Dendrogram:

@@ -1,6 +1,7 @@
 """How vectors fill the space they are in, whatever the taxonomy: what every similarity has to be read against."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ SAMPLE = 4096
 
 SAME = 1e-12
 """Variance below which unit vectors count as all equal."""
+
+_TILE = 512
+"""Images that are compared with as many others at a time: 2 MB."""
 
 _HELD = 1 << 27
 """Numbers held for the second moments of the parts: 1 GB."""
@@ -137,6 +141,11 @@ class _Moments:
     part: Ints
     """``(n,)``; empty where products are of dimensions."""
 
+    @cached_property
+    def whole(self) -> Floats:
+        """``(d, d)`` the sum of the products of all parts."""
+        return np.asarray(self.product.sum(axis=0))
+
     @classmethod
     def of(cls, vectors: Rows, part: Ints, parts: int) -> "_Moments":
         n, d = vectors.shape
@@ -165,7 +174,11 @@ class _Moments:
         n = float(self.count[kept].sum())
         if self.product.ndim == 3:
             mean = self.total[kept].sum(axis=0) / n
-            spread = np.tensordot(kept.astype(np.float64), self.product, axes=1) / n - np.outer(mean, mean)
+            spread = self.whole.copy()  # less the parts that are left out, which are few
+            for out in self.product[~kept]:
+                spread -= out
+            spread /= n
+            spread -= np.outer(mean, mean)
         else:
             of = kept[self.part]
             inner = self.product[np.ix_(of, of)] / n
@@ -187,10 +200,20 @@ class _Nearness:
         member = np.eye(parts)[part]
         square = np.einsum("ij,ij->i", vectors, vectors)
         total = np.zeros((parts, parts))
-        for rows, block in blocks(vectors, unit=False, size=512):
-            near = np.exp(-2 * np.maximum(square[rows, None] + square - 2 * block @ vectors.T, 0.0))
-            near[np.arange(len(block)), np.arange(rows.start, rows.stop)] = 0.0
-            total += member[rows].T @ (near @ member)
+        n = len(vectors)
+        for first in range(0, n, _TILE):
+            rows = slice(first, min(n, first + _TILE))
+            for start in range(first, n, _TILE):  # each pair of tiles once
+                columns = slice(start, min(n, start + _TILE))
+                near = vectors[rows] @ vectors[columns].T
+                near *= 4.0
+                near -= 2 * square[rows, None]
+                near -= 2 * square[columns]
+                np.exp(np.minimum(near, 0.0, out=near), out=near)
+                if start == first:
+                    np.fill_diagonal(near, 0.0)
+                both = member[rows].T @ (near @ member[columns])
+                total += both if start == first else both + both.T
         count = member.sum(axis=0)
         return cls(total, np.outer(count, count) - np.diag(count))
 

@@ -11,7 +11,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """Triplets (i, j, k) of places among the species, with j a nearer relative of i than k is.
+    """Triplets (i, j, k) of places among the species, with j a nearer relative of i than k is; ascending by i.
 
     Attributes
     ----------
@@ -138,8 +138,9 @@ def draw_triplets(lineage: Ints, per_pair: int, rng: np.random.Generator) -> Dra
     columns = [np.concatenate([part[a] for part in parts] or [np.zeros(0)]) for a in range(4)]
     lengths = [len(part[0]) for part in parts]
     nears, fars = (np.repeat(np.array([part[a] for part in parts], dtype=np.int64), lengths) for a in (4, 5))
-    i, j, k = (column.astype(np.int64) for column in columns[:3])
-    return Draw(i, j, k, nears, fars, columns[3], unresolved)
+    order = np.argsort(columns[0], kind="stable")  # what is looked up of one species stands together in memory
+    i, j, k = (column[order].astype(np.int64) for column in columns[:3])
+    return Draw(i, j, k, nears[order], fars[order], columns[3][order], unresolved)
 
 
 def _of_pair(

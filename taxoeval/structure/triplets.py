@@ -20,6 +20,9 @@ Ints = NDArray[np.int64]
 MOST = 4000
 """Species among which triplets are drawn; a random choice where there are more."""
 
+SAME = 1e-12
+"""Cosines that differ by no more are taken for equal."""
+
 KINDS = ("triplets", "triplets, next rank")
 
 
@@ -119,17 +122,26 @@ def triplets(
     draw = draw_triplets(found.lineage, per_pair, np.random.default_rng(seed))
     shape = (taxonomy.n_ranks, taxonomy.n_ranks + 1)
     cell = draw.near * shape[1] + draw.far + 1
-    own = np.arange(len(found))
 
-    def shares(order: Ints, kept: NDArray[np.bool_]) -> Floats:
+    def held(weight: Floats) -> Floats:
+        return np.asarray(np.bincount(cell, weight, minlength=shape[0] * shape[1]), dtype=np.float64)
+
+    def shares(win: Floats, weight: Floats, whole: Floats) -> Floats:
+        """Weighted means by the ranks of both ancestors, NaN where there are no triplets, and over these."""
+        mean = np.divide(held(win * weight), whole, out=np.full(len(whole), np.nan), where=whole > 0)
+        return np.concatenate([mean, *_by_rank(mean.reshape(shape))])
+
+    def without(kept: NDArray[np.bool_]) -> Floats:
         weight = draw.weight * (kept[draw.i] & kept[draw.j] & kept[draw.k])
-        by_both = _shares(_agreement(found, draw, order), weight, cell, shape)
-        return np.concatenate([by_both.ravel(), *_by_rank(by_both)])
+        return shares(own, weight, held(weight))
 
-    every = np.ones(len(found), dtype=bool)
-    value = shares(own, every)
-    interval = jackknife(lambda kept: shares(own, kept), len(found), seed=seed)
-    null = np.array([shares(order, every) for order in found.reorderings(permutations, seed)]).reshape(-1, len(value))
+    own, every = _agreement(found, draw, np.arange(len(found))), held(draw.weight)
+    value = shares(own, draw.weight, every)
+    interval = jackknife(without, len(found), seed=seed)
+    drawn = [
+        shares(_agreement(found, draw, order), draw.weight, every) for order in found.reorderings(permutations, seed)
+    ]
+    null = np.array(drawn).reshape(-1, len(value))
     untested = [free(found.lineage, place).untested for place in range(shape[0])]
     places = np.arange(shape[0])
     rank_of = np.concatenate([np.repeat(places, shape[1]), np.tile(places, 2)])
@@ -169,15 +181,10 @@ class _Table(NamedTuple):
 
 def _agreement(found: Centroids, draw: Draw, order: Ints) -> Floats:
     """1 where the nearer relative is more similar, 0 where the farther one is, 0.5 where neither."""
-    row, cosine = order.take(draw.i) * len(found), found.cosine.ravel()  # `take` is many times faster than two indices
+    cosine = found.cosine.ravel()  # `take` is many times faster than two indices
+    row = (order * len(found)).take(draw.i)
     more = cosine.take(row + order.take(draw.j)) - cosine.take(row + order.take(draw.k))
-    return np.where(np.abs(more) <= 1e-12, 0.5, more > 0)
-
-
-def _shares(win: Floats, weight: Floats, cell: Ints, shape: tuple[int, int]) -> Floats:
-    """Weighted mean by the ranks of both ancestors, NaN where there are no triplets."""
-    total, count = (np.bincount(cell, w, minlength=shape[0] * shape[1]) for w in (win * weight, weight))
-    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)).reshape(shape)
+    return np.asarray(((more > SAME).view(np.uint8) + (more >= -SAME).view(np.uint8)) / 2)
 
 
 def _by_rank(by_both: Floats) -> tuple[Floats, Floats]:

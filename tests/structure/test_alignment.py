@@ -1,5 +1,7 @@
 """Alignment against every pair; uniformity, anisotropy and effective dimension against their definitions and nulls."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from scipy.spatial.distance import pdist
 
 from taxoeval import Taxonomy
 from taxoeval.structure.alignment import alignment_by_rank
-from taxoeval.structure.spread import spread
+from taxoeval.structure.spread import _Moments, _Nearness, spread
 from tests.metrics.zoo import climb, seeds
 from tests.structure.test_lca_pairs import images
 
@@ -101,3 +103,25 @@ def test_equal_vectors_and_one_image():
     assert rows[2].reason == ("the vectors do not differ",)
     rows = spread(np.ones((1, 4)), taxon[:1], taxonomy).rows
     assert [row.reason[0] for row in rows] == ["there is only one image"] * 2 + ["the vectors do not differ"]
+
+
+@pytest.mark.parametrize("n", [1, 5, 60])
+@pytest.mark.parametrize("d", [2, 20])
+def test_parts_left_out_are_as_if_they_were_not_there(monkeypatch, n, d):
+    monkeypatch.setattr(import_module("taxoeval.structure.spread"), "_TILE", 7)
+    monkeypatch.setattr("taxoeval.structure.sums._BLOCK", 9 * d)
+    rng = np.random.default_rng(n + d)
+    unit = rng.standard_normal((n, d)) + 1
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    part = np.r_[np.arange(min(n, 4)), rng.integers(0, 4, max(n - 4, 0))]
+    moments, near = _Moments.of(unit, part, 4), _Nearness.of(unit, part, 4)
+    for kept in (np.ones(4, dtype=bool), *(np.arange(4) != b for b in range(4)), np.arange(4) < 2):
+        of = unit[kept[part]]
+        m = len(of)
+        if m < 2:
+            assert np.isnan(near.uniformity(kept))
+            continue
+        apart = ((of[:, None] - of) ** 2).sum(axis=2)[~np.eye(m, dtype=bool)]
+        assert near.uniformity(kept) == pytest.approx(np.log(np.exp(-2 * apart).mean()), abs=1e-12)
+        value = np.linalg.eigvalsh(np.cov(of.T, bias=True))
+        assert moments.dimension(kept) == pytest.approx(value.sum() ** 2 / (value**2).sum(), rel=1e-9)

@@ -5,15 +5,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import squareform
 
 from taxoeval import Taxonomy
 from taxoeval.errors import TaxoevalError
 from taxoeval.structure.centroids import centroids, tree_distance
 from taxoeval.structure.clade_recall import clade_recall
-from taxoeval.structure.clade_sets import CladeSets, best_fit
+from taxoeval.structure.clade_sets import CladeSets, best_fit, overlap
 from taxoeval.structure.clade_support import clade_support
 from taxoeval.structure.dendrogram import join
-from taxoeval.structure.dendrogram_purity import dendrogram_purity, purities
+from taxoeval.structure.dendrogram_purity import _null, _of_lineage, dendrogram_purity, purities
 from taxoeval.structure.robinson_foulds import robinson_foulds
 from taxoeval.taxonomy import Tree, tree_from_parents
 from tests.structure.planted import planted, row
@@ -287,3 +288,43 @@ def test_centroids_of_one_vector_make_polytomies_that_recall_no_clade_by_luck():
     assert found.recovered.tolist() == [True, False, False]
     assert found.jaccard.tolist() == [1, 0.5, 0.5]
     assert len(centroids(vectors, species_of(taxonomy), taxonomy)) == 12
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.3])
+def test_members_that_change_places_are_lineages_dealt_out(holes):
+    rng = np.random.default_rng(4)
+    taxonomy = random_taxonomy(rng, 30, holes)
+    vectors, taxon = noise(rng, taxonomy)
+    found = centroids(vectors, taxon, taxonomy)
+    tree = join(found.distance, found.names)
+    drawn = _null(found, found.species, np.arange(len(found)), tree, 6, 0)
+    expected = [_of_lineage(found.lineage[order], tree) for order in found.reorderings(6, 0)]
+    np.testing.assert_allclose(drawn, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.3])
+def test_gaps_are_where_members_meet_and_the_best_node_is_the_first_of_the_best(holes):
+    rng = np.random.default_rng(5)
+    lineage = random_taxonomy(rng, 24, holes)
+    lineage = lineage.ancestor[species_of(lineage)].astype(int)
+    sets = CladeSets.of_lineage(lineage)
+    tree = join(squareform(rng.integers(1, 4, 24 * 23 // 2).astype(float)), np.arange(24)).tree  # with polytomies
+    place = rng.permutation(24)
+    fit, found = best_fit(sets, tree, place), overlap(sets, tree, place)
+    below = leaves_below(tree, np.arange(24))
+    for number in range(len(sets.size)):
+        doubt = set(place[sets.doubtful[sets.doubt_of == number]].tolist())
+        member = set(place[sets.species[sets.of == number]].tolist())
+        value = [len(b & member) / len((b - doubt) | member) if len(b) > 1 else 0.0 for b in below]
+        best = max(value)
+        assert fit.jaccard[number] == pytest.approx(max(best, 1 / len(member)))
+        assert fit.node[number] == (-1 if best < 1 / len(member) else value.index(best))
+        assert fit.recovered[number] == (best == 1)
+        at = found.of == number
+        met = {}
+        for a, b in combinations(sorted(member), 2):
+            node = int(tree.lca(tree.leaves[a], tree.leaves[b]))
+            met[node] = met.get(node, 0) + 1
+        for node in np.unique(found.node[at]).tolist():
+            assert found.pairs[at & (found.node == node)].sum() == met.pop(node)
+        assert not met

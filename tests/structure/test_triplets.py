@@ -41,6 +41,7 @@ def test_few_triplets_are_all_there_once(seed, holes):
     draw = draw_triplets(lineage, 10**6, np.random.default_rng(0))
     columns = (draw.i, draw.j, draw.k, draw.near, draw.far)
     found = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert (np.diff(draw.i) >= 0).all()
     assert len(found) == len(set(found))
     assert set(found) == set(all_triplets(lineage))
     if holes:
