@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MOST = 1500
 """Species drawn one by one; of more, neighbours in the order of the tree are averaged."""
 
+MANY = 300
+"""Species of which a square is smaller than what a printer resolves."""
+
 
 def similarity_heatmap(record: Centroids) -> "Figure":
     """Cosine of every pair of species less the mean, species in the order of the taxonomy, with lines between taxa.
@@ -30,7 +33,9 @@ def similarity_heatmap(record: Centroids) -> "Figure":
     some = np.stack([units[group].mean(axis=0) for group in groups])
     figure, axes = new_figure(7.5, 6.6)
     limit = 0.8
-    drawn = axes.imshow(some @ some.T, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    # few and large squares are drawn sharp, for viewers blur a small picture; many are written as they are
+    how = "none" if len(some) > MANY else "nearest"
+    drawn = axes.imshow(some @ some.T, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation=how)
     axes.grid(visible=False)
     rank = _named_rank(record)
     taxa = record.lineage[[group[0] for group in groups], rank]

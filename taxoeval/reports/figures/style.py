@@ -27,7 +27,7 @@ RESIDUAL = "#d9d9d9"
 KINDS = ("svg", "png", "pdf")
 """Formats in which every figure is written: for a page and to edit, to look at, for print."""
 
-DPI = {"svg": 150, "png": 150, "pdf": 300}
+DPI = {"svg": 150, "png": 150, "pdf": 200}
 """Pixels per inch: in those of shapes for what is a picture, such as a heat map."""
 
 MOST_SHAPES = 2_000
