@@ -180,7 +180,7 @@ def _confidence(pool: Pool, hits: Floats, sure: Floats, suffix: str, taxonomy: T
         losses = np.where(stated, 0.0 - np.log(np.where(hits > 0, said, 1.0 - said)), np.nan)
     for r, rank in enumerate(taxonomy.ranks):
         here = stated[:, r]
-        error, n = metrics.calibration_error(hits[here, r], said[here, r]), int(here.sum())
+        error, n = metrics.calibration_error(hits[here, r], said[here, r]), len(np.unique(pool.image[here]))
         # of 300 answers that are as sure as they are right it says 5 points on average, of resamples of them 7
         rows.append(_Row(f"calibration_error{suffix}", rank, higher=False, mean=Mean(error, n, _NAN, _NAN)))
         denied = int(np.isinf(losses[:, r]).sum())
@@ -188,7 +188,7 @@ def _confidence(pool: Pool, hits: Floats, sure: Floats, suffix: str, taxonomy: T
             (loss,) = pool.per_image(losses[:, r : r + 1])
             rows.append(_Row(f"log_loss{suffix}", rank, higher=False, column=Column(*loss)))
         else:
-            why = f"infinite: {denied} of {n} answers turned out what was given no chance" if denied else ""
+            why = f"infinite: {denied} of {here.sum()} answers turned out what was given no chance" if denied else ""
             rows.append(_Row(f"log_loss{suffix}", rank, higher=False, mean=Mean(_NAN, n, _NAN, _NAN), reason=why))
     return rows
 

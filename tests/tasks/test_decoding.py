@@ -187,6 +187,22 @@ def test_a_stated_impossibility_has_no_finite_log_loss_and_says_so():
     assert rows["log_loss", "species"].n == 96
 
 
+def test_images_tested_twice_count_once():
+    subject = clade()
+    images, taxonomy = subject.embeddings, subject.taxonomy
+    candidates = np.unique(images.taxon)
+    rng = np.random.default_rng(0)
+    folds = [rng.dirichlet(np.ones(len(candidates)), size=len(images.taxon)).astype(np.float32) for _ in range(2)]
+    rows = np.arange(len(images.taxon))
+    leaves = tuple(predict([(rows, fold)], candidates, images.taxon, images.sample, taxonomy)[0] for fold in folds)
+    found = {(s.metric, s.rank): s for s in score(leaves, taxonomy, task="t") if s.k == 1}
+    one, other = ({(s.metric, s.rank): s for s in score((leaf,), taxonomy, task="t") if s.k == 1} for leaf in leaves)
+    loss = "log_loss", "species"
+    assert found[loss].value == pytest.approx((one[loss].value + other[loss].value) / 2)
+    for metric in ("rank_hits", "log_loss", "calibration_error"):
+        assert found[metric, "species"].n == len(rows)
+
+
 def test_images_are_drawn_evenly_over_taxa_and_groups_stay_together():
     taxon = np.repeat(np.arange(20), 10)
     alone = np.arange(200)
