@@ -9,6 +9,9 @@ from taxoeval.reports.numbers import percent, ranks
 if TYPE_CHECKING:
     import pandas as pd
 
+CERTAIN = 0.9995
+"""Chance from which a rank is no question: all images, or all but a few, are of one taxon."""
+
 
 def summary(meta: Mapping[str, Any], scores: "pd.DataFrame") -> list[str]:
     """One or two sentences per task: how often right at the finest rank and above, against what, and how far off.
@@ -60,6 +63,7 @@ def _of_space(own: "pd.DataFrame") -> Iterator[str]:
             + ", ".join(ordered)
         )
     found = known("precision_at_k")
+    found = found[~(found.chance >= CERTAIN)]
     if len(found):
         k = int(found.k.iloc[0])
         who = "the nearest item is" if k == 1 else f"of the {k} nearest items, so many per cent are"
@@ -78,7 +82,7 @@ def _told(task: str, part: str, own: "pd.DataFrame") -> str:
     if last.low is not None and not math.isnan(last.low):
         text += f" ({percent(last.low)} to {percent(last.high)})"
     text += f", where a blind guess gets {percent(last.chance)} %"
-    if len(hits) > 2:
+    if len(hits) > 2 and not hits.chance.iloc[-3] >= CERTAIN:
         above = hits.iloc[-3]
         text += f"; the right {above['rank']} for {percent(above.value)} %"
     severity = own[own.metric == "mistake_severity"]

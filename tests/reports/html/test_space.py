@@ -61,3 +61,22 @@ def test_sentences():
         "structure, images: the nearest item is of the same taxon, per cent: species 25.0 (by chance 6.2), family 50.0 "
         "(by chance 12.5).",
     ]
+
+
+def test_ranks_of_one_taxon_are_no_question():
+    """All images are birds: that an answer is one, or a neighbour, says nothing."""
+    scores = [
+        score("precision_at_k", 1.0, "order", k=1, chance=1.0, **OF),
+        score("precision_at_k", 0.5, "family", k=1, chance=0.125, **OF),
+        *(score("rank_hits", 1.0, rank, chance=1.0) for rank in ("order", "family")),
+        score("rank_hits", 0.5, "species", chance=0.25),
+    ]
+    rows = pd.DataFrame([{**vars(s), "encoder": "x", "role": "encoder"} for s in scores]).assign(
+        slice="all", task="t", decoder="leaf_argmax"
+    )
+    meta = {"cells": [{"task": "t", "encoder": "x", "role": "encoder", "status": "ok"}]}
+    found = " ".join(summary(meta, rows))
+    assert "the right species for 50.0 %" in found
+    assert "family 50.0 (by chance 12.5)" in found
+    assert "order" not in found
+    assert "the right family" not in found
