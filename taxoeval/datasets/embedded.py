@@ -126,8 +126,7 @@ def load(
     check_limit(limit)
     where = where or str(files[0])
     inside = image_columns(files[0])
-    image = next(iter(inside), "") if image == "auto" else image
-    if image not in inside:
+    if (image := next(iter(inside), "") if image == "auto" else image) not in inside:
         told = f"only {', '.join(inside)}" if inside else "no column"
         raise TaxoevalError(f"{files[0]}: {told} holds images (structs of bytes and path)")
     others = [column for column in inside if column != image]

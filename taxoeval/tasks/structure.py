@@ -74,13 +74,13 @@ class Structure:
         details: dict[str, Any] = {"seconds": {}}
         images = Shared(subject.embeddings.vectors, subject.embeddings.taxon, subject.taxonomy)
         parts = self._parts(subject, images, notes, details)
-        if len(asked) > 1:
-            import_late()
         details |= {f"n_{part}": len(taxon) for part, (_, taxon) in parts.items()}
         asks = self._asks(subject, images, parts)
         jobs = [(part, name) for part in parts for name in asked if part != "species" or name in ONCE_PER_SPECIES]
         # maps come from packages that bring threads of their own, and do not bear others beside them
         jobs.sort(key=lambda job: job[1] in ASKED_FOR_ONLY)
+        if len(jobs) > 1:
+            import_late()
         usual = [asks[part][name] for part, name in jobs if name not in ASKED_FOR_ONLY]
         maps = [asks[part][name] for part, name in jobs if name in ASKED_FOR_ONLY]
         with progress_bar("structure", len(jobs), "analyses") as advance:

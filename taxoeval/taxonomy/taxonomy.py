@@ -171,10 +171,9 @@ class Taxonomy(Tree):
         >>> Taxonomy.from_lineages([("Corvidae", "", "Pica pica")], ranks=("family", "genus", "species")).path(1)
         'Corvidae > Pica pica'
         """
-        known = self._paths.get(taxon)
-        if known is None:
-            known = self._paths[taxon] = " > ".join(name for name in self.lineage(taxon) if name)
-        return known
+        if taxon not in self._paths:
+            self._paths[taxon] = " > ".join(name for name in self.lineage(taxon) if name)
+        return self._paths[taxon]
 
     @cached_property
     def _paths(self) -> dict[int, str]:

@@ -126,3 +126,11 @@ def test_what_analyses_import_late_is_imported_before_their_threads():
 def test_no_analysis_of_the_task_needs_scikit_bio(monkeypatch):
     monkeypatch.setitem(sys.modules, "skbio", None)
     Structure(**QUICK)(clades.clade())
+
+
+@pytest.mark.parametrize(("parts", "times"), [(["images"], 0), (["images", "species"], 1)])
+def test_one_analysis_of_several_parts_runs_in_threads_too(monkeypatch, parts, times):
+    asked = []
+    monkeypatch.setattr("taxoeval.tasks.structure.import_late", lambda: asked.append(1))
+    Structure(analyses=["variance"], parts=parts, **QUICK)(clades.clade())
+    assert len(asked) == times

@@ -61,7 +61,7 @@ def wilson_by_part(
 def wilson_of_groups(
     total: NDArray[Any], count: NDArray[Any], part: NDArray[np.int64], *, parts: int, level: float = 0.95
 ) -> Interval:
-    """The same from sums, for whoever has them.
+    """`wilson_by_part` from the sums of each group, for whoever has them.
 
     Parameters
     ----------
@@ -70,7 +70,12 @@ def wilson_of_groups(
     part
         ``(k,)`` the part.
     parts, level
-        As above.
+        As for `wilson_by_part`.
+
+    Returns
+    -------
+    interval
+        `Interval` of shape ``(parts,)``; NaN for a part without groups.
 
     Examples
     --------
